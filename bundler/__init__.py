@@ -1,0 +1,1 @@
+"""Connected side of vllm-airgap: turns a manifest into a signed bundle."""

@@ -1,0 +1,165 @@
+"""What bundle.json says of each component, enough for a step to see whether a node already has it."""
+
+from dataclasses import dataclass
+
+from installer.index.strict import Place, Value
+
+# What the upstream static archive may hold, and all that is ever placed on a node from it.
+DOCKER_BINARIES = tuple(
+    """
+    containerd containerd-shim containerd-shim-runc-v2 ctr docker docker-init docker-proxy dockerd runc
+    """.split()
+)
+_VERSION = r"[0-9A-Za-z][0-9A-Za-z.+~_-]{0,63}"
+_IMAGE_DIGEST = r"sha256:[0-9a-f]{64}"
+
+
+def read_version(at: Place) -> str:
+    return at.matching("version", _VERSION, "a version")
+
+
+@dataclass(frozen=True)
+class Driver:
+    """The NVIDIA driver; ``version`` as in its .run file's name and as nvidia-smi prints it."""
+
+    version: str
+
+    @classmethod
+    def read(cls, at: Place) -> "Driver":
+        at.only("version")
+        return cls(read_version(at))
+
+    def document(self) -> dict[str, Value]:
+        return {"version": self.version}
+
+
+@dataclass(frozen=True)
+class Binary:
+    """One program of the docker archive."""
+
+    name: str
+    size: int
+    sha256: str
+
+    @classmethod
+    def read(cls, at: Place) -> "Binary":
+        at.only("name", "size", "sha256")
+        return cls(
+            at.choice("name", DOCKER_BINARIES),
+            at.integer("size", 1, 2**31),
+            at.matching("sha256", r"[0-9a-f]{64}", "64 lower-case hex digits"),
+        )
+
+    def document(self) -> dict[str, Value]:
+        return {"name": self.name, "size": self.size, "sha256": self.sha256}
+
+
+@dataclass(frozen=True)
+class Docker:
+    """The static docker archive and the digest of each program in it."""
+
+    version: str
+    binaries: tuple[Binary, ...]
+
+    @classmethod
+    def read(cls, at: Place) -> "Docker":
+        at.only("version", "binaries")
+        return cls(read_version(at), tuple(Binary.read(b) for b in at.each("binaries")))
+
+    def document(self) -> dict[str, Value]:
+        return {"version": self.version, "binaries": [b.document() for b in self.binaries]}
+
+
+@dataclass(frozen=True)
+class Package:
+    """One package file, and its NAME and VERSION-RELEASE.ARCH in the package database once installed."""
+
+    path: str
+    name: str
+    version: str
+
+    @classmethod
+    def read(cls, at: Place) -> "Package":
+        at.only("path", "name", "version")
+        return cls(
+            at.text("path"),
+            at.matching("name", r"[A-Za-z0-9][A-Za-z0-9+._-]{0,127}", "a package name"),
+            at.matching("version", r"[0-9][0-9A-Za-z.+~_-]{0,63}", "a package version"),
+        )
+
+    def document(self) -> dict[str, Value]:
+        return {"path": self.path, "name": self.name, "version": self.version}
+
+
+@dataclass(frozen=True)
+class Toolkit:
+    """The NVIDIA container toolkit's packages."""
+
+    version: str
+    packages: tuple[Package, ...]
+
+    @classmethod
+    def read(cls, at: Place) -> "Toolkit":
+        at.only("version", "packages")
+        return cls(read_version(at), tuple(Package.read(p) for p in at.each("packages")))
+
+    def document(self) -> dict[str, Value]:
+        return {"version": self.version, "packages": [p.document() for p in self.packages]}
+
+
+@dataclass(frozen=True)
+class Image:
+    """The vLLM image.
+
+    ``config`` is the image ID up to docker 28, ``manifest`` from docker 29 on (containerd store).
+    ``versions`` are those of the distributions found in it: vllm, and ray where it has one.
+    """
+
+    reference: str
+    config: str
+    manifest: str
+    diff_ids: tuple[str, ...]
+    versions: dict[str, str]
+
+    @classmethod
+    def read(cls, at: Place) -> "Image":
+        at.only("reference", "config", "manifest", "diff_ids", "versions")
+        image = cls(
+            reference=at.text("reference"),
+            config=at.matching("config", _IMAGE_DIGEST, "a digest"),
+            manifest=at.matching("manifest", _IMAGE_DIGEST, "a digest"),
+            diff_ids=at.texts("diff_ids"),
+            versions=at.texts_by_name("versions"),
+        )
+        if not image.diff_ids:
+            at.fail("diff_ids", "empty")
+        return image
+
+    def document(self) -> dict[str, Value]:
+        return {
+            "reference": self.reference,
+            "config": self.config,
+            "manifest": self.manifest,
+            "diff_ids": list(self.diff_ids),
+            "versions": dict(self.versions),
+        }
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        """What docker may call this image."""
+        return (self.config, self.manifest)
+
+
+@dataclass(frozen=True)
+class Model:
+    """The model folder; ``name`` is the folder's name below the data directory."""
+
+    name: str
+
+    @classmethod
+    def read(cls, at: Place) -> "Model":
+        at.only("name")
+        return cls(at.matching("name", r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", "a folder name"))
+
+    def document(self) -> dict[str, Value]:
+        return {"name": self.name}

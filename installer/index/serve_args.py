@@ -1,0 +1,57 @@
+"""Which extra `vllm serve` options a manifest may pass, and which need to be allowed by name."""
+
+from installer.index.strict import Place
+
+# Options that let a request or the model run code, read files of the node, or open it to other networks.
+WEAKENING = tuple(
+    """
+    allow-credentials allowed-headers allowed-local-media-path allowed-methods allowed-origins
+    collect-detailed-traces enable-prompt-embeds host kv-transfer-config load-format log-config-file
+    logits-processor-pattern logits-processors middleware model-loader-extra-config otlp-traces-endpoint
+    reasoning-parser-plugin root-path scheduler-cls tool-parser-plugin trust-remote-code
+    trust-request-chat-template worker-cls worker-extension-cls
+    """.split()
+)
+# Options that the manifest's own keys set, and those that would carry a secret or name another file.
+OURS = tuple(
+    """
+    api-key config distributed-executor-backend gpu-memory-utilization headless master-addr master-port
+    max-model-len model nnodes node-rank pipeline-parallel-size port served-model-name ssl-keyfile
+    tensor-parallel-size uds
+    """.split()
+)
+_SHORT = {"-tp": "tensor-parallel-size", "-pp": "pipeline-parallel-size", "-n": "nnodes", "-r": "node-rank"}
+
+
+def check_serve_args(at: Place, args: tuple[str, ...], allow: tuple[str, ...]) -> None:
+    for name in allow:
+        if name not in WEAKENING:
+            at.fail("allow", f"{name!r} is not an option that needs to be allowed")
+    for arg in args:
+        _check(at, arg, allow)
+
+
+def _check(at: Place, arg: str, allow: tuple[str, ...]) -> None:
+    if option := _matching(arg, OURS):
+        at.fail(
+            "args",
+            f"{arg}: --{option} is not set here",
+            hint="use the manifest's own key for it, if it has one",
+        )
+    option = _matching(arg, WEAKENING)
+    if option and option not in allow:
+        at.fail("args", f"{arg} weakens the node", hint=f"if that is wanted, say so: serve.allow: [{option}]")
+
+
+def _matching(arg: str, options: tuple[str, ...]) -> str | None:
+    """The one of ``options`` that ``arg`` names, in any spelling vLLM takes.
+
+    vLLM's parser reads ``_`` as ``-``, takes ``--option=value`` and ``--option.key``, and, as argparse
+    does, any prefix of a name that is unique; a prefix counts here even when it is not.
+    """
+    if not arg.startswith("--"):
+        known = next((name for short, name in _SHORT.items() if arg.startswith(short)), None)
+        return known if known in options else None
+    name = arg[2:].split("=", 1)[0].split(".", 1)[0].replace("_", "-")
+    exact = name in options
+    return name if exact else next((o for o in options if name and o.startswith(name)), None)

@@ -1,0 +1,73 @@
+"""Public keys: ECDSA P-256 in one canonical form, named by the SHA-256 of it."""
+
+import base64
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from installer.errors import NotAuthenticError
+
+# SubjectPublicKeyInfo of id-ecPublicKey, prime256v1, uncompressed point (RFC 5480): the rest is X and Y.
+_P256_PREFIX = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
+_DER_SIZE = 91
+_PEM = re.compile(rb"\s*-----BEGIN PUBLIC KEY-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END PUBLIC KEY-----\s*")
+LARGEST_KEY = 4096  # bytes of a .pub or .sig file
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """One signer. ``der`` is canonical, so equal keys are equal values."""
+
+    der: bytes
+
+    @property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(self.der).hexdigest()
+
+    @property
+    def key_id(self) -> str:
+        """First 16 digits of the fingerprint: a file name, never a decision."""
+        return self.fingerprint[:16]
+
+    @property
+    def pem(self) -> bytes:
+        text = base64.b64encode(self.der)
+        lines = [text[n : n + 64] for n in range(0, len(text), 64)]
+        return b"\n".join([b"-----BEGIN PUBLIC KEY-----", *lines, b"-----END PUBLIC KEY-----", b""])
+
+    def verifies(self, signature: bytes, data: bytes) -> bool:
+        key = load_der_public_key(self.der)
+        if not isinstance(key, ec.EllipticCurvePublicKey):
+            return False
+        try:
+            key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
+        except InvalidSignature:
+            return False
+        return True
+
+
+def parse_public_key(pem: bytes, name: str) -> PublicKey:
+    match = _PEM.fullmatch(pem)
+    if match is None:
+        raise _not_a_key(name)
+    try:
+        der = base64.b64decode(match[1], validate=False)
+        load_der_public_key(der)
+    except (binascii.Error, ValueError):
+        raise _not_a_key(name) from None
+    if len(der) != _DER_SIZE or not der.startswith(_P256_PREFIX):
+        raise _not_a_key(name)
+    return PublicKey(der)
+
+
+def _not_a_key(name: str) -> NotAuthenticError:
+    return NotAuthenticError(
+        f"{name}: not the PEM of an ECDSA P-256 public key",
+        hint="`bundle keygen NAME` makes NAME.pub in that form",
+    )
