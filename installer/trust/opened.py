@@ -62,6 +62,15 @@ def open_bundle(path: Path, anchors: Anchors) -> Iterator[Bundle]:
         yield Bundle(folder, metadata, index, signers, check_world(folder, metadata, index))
 
 
+@contextmanager
+def open_staged_bundle(path: Path, anchors: Anchors) -> Iterator[Bundle]:
+    """The signed lists that an earlier install keeps on the node; the files beside them come and go."""
+    with open_folder(path) as folder:
+        metadata = read_metadata(folder)
+        signers = check_signatures(metadata.sums, metadata.signatures, anchors)
+        yield Bundle(folder, metadata, parse_metadata(metadata), signers, ())
+
+
 def read_metadata(folder: int) -> Metadata:
     sums = read_small(folder, SUMS_NAME, LARGEST_SUMS, error=NotAuthenticError)
     files = {name: _read_signature(folder, name) for name in _signature_names(folder)}

@@ -1,0 +1,247 @@
+"""The command line of the program on a node."""
+
+import errno
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from installer.console import Console, silence_broken_pipes
+from installer.errors import AirgapError, EnvironmentProblemError, NotAuthenticError, UsageError
+from installer.handover import RUNTIME_VARIABLE, hand_over, is_ours
+from installer.install import (
+    Prepared,
+    Voice,
+    anchors_of,
+    carry_out,
+    check_caller,
+    check_waits_on_head,
+    own_runtime_digest,
+    prepare,
+    rehearse,
+    staged_bundle,
+    wait_until_served,
+)
+from installer.node import Node
+from installer.runner import halt_node, halt_serve, run_node, run_serve
+from installer.settings import Answers
+from installer.staging import file_digest
+from installer.step import StepEvent
+from installer.stop_request import InterruptedRunError, StopRequest
+from installer.trust.contents import Advance
+from installer.trust.keys import LARGEST_KEY, PublicKey, parse_public_key
+from installer.trust.opened import Bundle, open_bundle, open_staged_bundle
+from installer.trust.signatures import Anchors
+from installer.trust.verdict import verify as verify_bundle
+
+_ENVIRONMENT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+_Command = Callable[..., None]
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    return tuple(text.split(",")) if text else ()
+
+
+def _fingerprint(text: str) -> str:
+    """All of a SHA-256: a prefix proves nothing."""
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        raise click.BadParameter("not all 64 hex digits")
+    return text.lower()
+
+
+def _key(path: str) -> PublicKey:
+    try:
+        with Path(path).open("rb") as file:
+            return parse_public_key(file.read(LARGEST_KEY), path)
+    except OSError as error:
+        raise click.BadParameter(f"{path}: {error.strerror}") from None
+
+
+def anchor_options(command: _Command) -> _Command:
+    for option in (
+        click.option("--trust-on-first-use", "first_use", is_flag=True, help="Believe the medium's key, this once."),
+        click.option(
+            *("--fingerprint", "fingerprints"), multiple=True, type=_fingerprint, metavar="SHA256", help="Of that key."
+        ),
+        click.option(
+            *("--trusted-key", "keys"), multiple=True, type=_key, metavar="FILE", help="Public key of the release."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def output_options(command: _Command) -> _Command:
+    command = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")(command)
+    return click.option("--no-progress", is_flag=True, help="No progress bar.")(command)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main_group() -> None:
+    """Install and run a vLLM cluster node from a signed bundle, without a network."""
+
+
+@main_group.command()
+@click.argument("directory", type=Path, required=False)
+@click.option("--role", type=click.Choice(["head", "worker"]), default="", help="What this node is.")
+@click.option("--node-ip", default="", help="This node's address in the cluster network.")
+@click.option("--head", default="", help="The head's address (worker).")
+@click.option("--nodes", type=_addresses, default="", metavar="IP,IP,...", help="All nodes, head first.")
+@click.option("--data-dir", default="", help="Where the model goes.  [default: /var/lib/vllm-airgap/models]")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting for this site.")
+@click.option("--dry-run", is_flag=True, help="Tell what would be done and change nothing.")
+@click.option("--wait", is_flag=True, help="Wait until the API answers (head).")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before changing the node.")
+@anchor_options
+@output_options
+def install(directory: Path | None, **options: Any) -> None:  # noqa: ANN401  # click knows the types
+    """Make this node a part of the cluster, from the bundle in DIRECTORY.
+
+    Run again after an error or a reboot, it goes on where it stopped. Without DIRECTORY it uses what an
+    earlier run took in.
+    """
+    node, console, stop = Node(), _console(options), StopRequest()
+    answers = Answers(**{name: options[name] for name in ("role", "node_ip", "head", "nodes", "data_dir", "overrides")})
+    check_waits_on_head(answers, wait=options["wait"])
+    check_caller(node)
+    with _open(node, directory, anchors_of(node, _anchors(options))) as bundle:
+        console.show_bundle(bundle)
+        if not is_ours(_own_digest(), bundle):
+            sys.exit(hand_over(bundle, sys.argv[1:]))
+        if options["dry_run"]:
+            _dry_run(node, prepare(node, bundle, answers, _runtime_copy()), console, stop)
+            return
+        with node.lock():
+            prepared = prepare(node, bundle, answers, _runtime_copy())
+            _confirm(prepared, yes=options["yes"])
+            node.open_log("install.log")
+            console.show_health(carry_out(node, prepared, _voice(console, stop)))
+    if options["wait"]:
+        wait_until_served(node, prepared, _voice(console, stop))
+        console.say("the API answers")
+
+
+@main_group.command()
+@click.argument("directory", type=Path)
+@anchor_options
+@output_options
+def verify(directory: Path, **options: Any) -> None:  # noqa: ANN401  # click knows the types
+    """Check signature, names, sizes and every byte of the bundle in DIRECTORY. Changes nothing."""
+    console, stop = _console(options), StopRequest()
+    verdict = verify_bundle(directory, anchors_of(Node(), _anchors(options)), _copying(console, stop, "reading"))
+    if verdict.signers is None:
+        raise NotAuthenticError(verdict.words, hint="--trusted-key FILE or --fingerprint SHA256 says whom to believe")
+    console.say(f"{verdict.words}: {len(verdict.index.files)} files, by {verdict.signers.keys[0].fingerprint}")
+
+
+@main_group.command("run-node", hidden=True)
+def run_node_unit() -> None:
+    """Become the cluster container (called by systemd)."""
+    run_node(Node())
+
+
+@main_group.command("stop-node", hidden=True)
+def stop_node_unit() -> None:
+    """End the cluster container (called by systemd)."""
+    halt_node(Node())
+
+
+@main_group.command("run-serve", hidden=True)
+def run_serve_unit() -> None:
+    """Become the server (called by systemd)."""
+    run_serve(Node())
+
+
+@main_group.command("stop-serve", hidden=True)
+def stop_serve_unit() -> None:
+    """End the server (called by systemd)."""
+    halt_serve(Node())
+
+
+def main() -> NoReturn:
+    """Run the command; every error is printed here and nowhere else."""
+    code = 0
+    try:
+        main_group.main(standalone_mode=False, prog_name="vllm-airgap")
+    except AirgapError as error:
+        Console().show_error(error)
+        code = error.number + 128 if isinstance(error, InterruptedRunError) else error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = UsageError.exit_code
+    except click.Abort:
+        code = 130
+    except OSError as error:
+        if error.errno not in _ENVIRONMENT_ERRORS:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        Console().show_error(EnvironmentProblemError(f"{where}{error.strerror}"))
+        code = EnvironmentProblemError.exit_code
+    silence_broken_pipes()
+    sys.exit(code)
+
+
+def _console(options: dict[str, Any]) -> Console:
+    return Console(quiet=options["quiet"], progress=not options["no_progress"])
+
+
+def _anchors(options: dict[str, Any]) -> Anchors:
+    return Anchors(options["keys"], options["fingerprints"], first_use=options["first_use"])
+
+
+def _open(node: Node, directory: Path | None, anchors: Anchors) -> AbstractContextManager[Bundle]:
+    return open_bundle(directory, anchors) if directory else open_staged_bundle(staged_bundle(node), anchors)
+
+
+def _runtime_copy() -> Path | None:
+    name = os.environ.get(RUNTIME_VARIABLE)
+    return Path(name) if name else None
+
+
+def _own_digest() -> str | None:
+    return own_runtime_digest(sys.executable, _runtime_copy(), file_digest)
+
+
+def _voice(console: Console, stop: StopRequest) -> Voice:
+    """The console, which also ends the run where a signal asked for that."""
+
+    def step(event: StepEvent) -> None:
+        stop.check()
+        console.show_step(event)
+
+    def waiting(what: str) -> None:
+        stop.check()
+        console.say(f"waiting  {what}")
+
+    return Voice(step, _copying(console, stop, "copying from the medium"), waiting)
+
+
+def _copying(console: Console, stop: StopRequest, what: str) -> Callable[[int], AbstractContextManager[Advance]]:
+    @contextmanager
+    def copying(total: int) -> Iterator[Advance]:
+        with console.progress(what, total) as advance:
+
+            def checked(count: int) -> None:
+                stop.check()
+                advance(count)
+
+            yield checked
+
+    return copying
+
+
+def _dry_run(node: Node, prepared: Prepared, console: Console, stop: StopRequest) -> None:
+    if prepared.lacking:
+        console.say(f"pending  take in: {len(prepared.lacking)} files, {prepared.bytes_to_copy / 1e6:.0f} MB")
+    rehearse(node, prepared, _voice(console, stop))
+
+
+def _confirm(prepared: Prepared, *, yes: bool) -> None:
+    if not yes and sys.stdin is not None and sys.stdin.isatty():
+        plan = prepared.plan
+        click.confirm(f"Install {plan.index.name} as {plan.site.role} on this node?", abort=True)

@@ -1,0 +1,107 @@
+"""All that a person sees of the program on a node."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Lock
+from typing import NoReturn
+
+from tqdm import tqdm
+
+from installer.errors import AirgapError, printable
+from installer.health import Health
+from installer.step import Applied, Holds, Pending, StepEvent
+from installer.trust.contents import Advance
+from installer.trust.opened import Bundle
+
+_LINES_PER_COPY = 10
+
+
+class Console:
+    """Plain lines, and one progress bar where standard error is a terminal. Output that nobody reads is no error."""
+
+    def __init__(self, *, quiet: bool = False, progress: bool = True) -> None:
+        self._quiet = quiet
+        self._bars = progress and not quiet and sys.stderr.isatty()
+        self._bar: tqdm[NoReturn] | None = None
+        self._done = self._total = self._tenths = 0
+        self._lock = Lock()
+
+    def say(self, line: str) -> None:
+        if not self._quiet:
+            self.write(line)
+
+    def write(self, line: str) -> None:
+        with suppress(OSError, ValueError):
+            sys.stdout.write(f"{printable(line)}\n")
+            sys.stdout.flush()
+
+    def show_json(self, document: object) -> None:
+        self.write(json.dumps(document, sort_keys=True))
+
+    def show_step(self, event: StepEvent) -> None:
+        match event:
+            case Holds(title):
+                self.say(f"ok       {title}")
+            case Pending(title, reason):
+                self.say(f"pending  {title}: {reason}")
+            case Applied(title, seconds):
+                self.say(f"done     {title} ({seconds:.1f} s)")
+
+    def show_bundle(self, bundle: Bundle) -> None:
+        index = bundle.index
+        self.say(f"bundle   {index.name} {index.version}, sequence {index.sequence}, by {bundle.signers.anchored_by}")
+        for warning in bundle.warnings:
+            self.say(f"warning: {warning}")
+
+    def show_health(self, health: Health) -> None:
+        for unit in health.inactive_units:
+            self.say(f"warning: {unit} is not active; journalctl -u {unit} tells why")
+        if health.missing:
+            self.say(f"waiting  {health.missing}")
+        if health.waiting:
+            self.say(f"waiting  {health.waiting}")
+
+    @contextmanager
+    def progress(self, what: str, total: int) -> Iterator[Advance]:
+        """A bar, or a line for every tenth; what it gives may be called from several threads."""
+        self._total, self._done, self._tenths = total, 0, 0
+        if total and self._bars:
+            self._bar = tqdm(total=total, desc=what, unit="B", unit_scale=True, file=sys.stderr, leave=False)
+        elif total:
+            self.say(f"{what}: {total / 1e6:.0f} MB")
+        try:
+            yield self._advance
+        finally:
+            if self._bar is not None:
+                self._bar.close()
+                self._bar = None
+
+    def _advance(self, count: int) -> None:
+        with self._lock:
+            self._done += count
+            if self._bar is not None:
+                self._bar.update(count)
+                return
+            tenths = _LINES_PER_COPY * self._done // max(1, self._total)
+            if tenths > self._tenths:
+                self._tenths = tenths
+                self.say(f"  {self._done / 1e6:.0f} of {self._total / 1e6:.0f} MB")
+
+    def show_error(self, error: AirgapError) -> None:
+        lines = [printable(line) for line in str(error).split("\n")]
+        with suppress(OSError, ValueError):
+            sys.stderr.write("error: " + "\n".join(lines) + "\n")
+            if error.hint:
+                sys.stderr.write(f"hint: {printable(error.hint)}\n")
+            sys.stderr.flush()
+
+
+def silence_broken_pipes() -> None:
+    """The interpreter flushes once more at exit; a reader that went away is no error of ours."""
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        return
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

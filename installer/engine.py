@@ -1,0 +1,35 @@
+"""Which docker this node will use: the bundle's, or one that was there before."""
+
+import re
+from dataclasses import dataclass
+
+from installer.node import BINARIES, Node
+
+LEAST = (20, 10, 10)  # older ones lack clone3 in their seccomp profile: threads of newer images fail (containerd#6203)
+CONTAINERD_UNIT, DOCKER_UNIT = "containerd.service", "docker.service"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A docker of the node's own, which is reused and never overlaid."""
+
+    dockerd: str
+    version: tuple[int, ...]
+
+    @property
+    def is_usable(self) -> bool:
+        return self.version >= LEAST
+
+
+def present_engine(node: Node) -> Engine | None:
+    """The docker that came from elsewhere; None where there is none, or only one in /usr/local/bin as ours."""
+    dockerd = node.finds("dockerd")
+    if dockerd is None or dockerd == f"{BINARIES}/dockerd":
+        return None
+    return Engine(dockerd, read_docker_version(node.ask(dockerd, "--version").stdout))
+
+
+def read_docker_version(output: str) -> tuple[int, ...]:
+    """Of `dockerd --version`: "Docker version 20.10.24+dfsg1, build 5d6db84"."""
+    match = re.search(r"version (\d+)\.(\d+)\.(\d+)", output)
+    return tuple(int(part) for part in match.groups()) if match else (0, 0, 0)

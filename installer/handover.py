@@ -1,0 +1,71 @@
+"""`vllm-airgap install BUNDLE` with a newer bundle: its own program, from checked bytes, does the work."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from installer.errors import EnvironmentProblemError
+from installer.index.document import RUNTIME_NAME, File
+from installer.trust.contents import hash_chunk
+from installer.trust.medium import open_file
+from installer.trust.opened import Bundle
+from installer.unpack import unpack_runtime
+
+RUNTIME_VARIABLE = "VLLM_AIRGAP_RUNTIME"  # the launcher's and our name for the copy of runtime.tar.gz in use
+
+
+def hand_over(bundle: Bundle, arguments: list[str]) -> int:
+    """Run this very command by the bundle's program; its exit code."""
+    runtime = bundle.index.only("runtime")
+    with _unpacked(bundle, runtime) as folder:
+        environment = {
+            **os.environ,
+            "LD_LIBRARY_PATH": str(folder / "unpacked/python/lib/needed"),
+            RUNTIME_VARIABLE: str(folder / RUNTIME_NAME),
+        }
+        python = folder / "unpacked/python/bin/python3"
+        command = (str(python), "-I", "-B", str(folder / "unpacked/program"), *arguments)
+        return subprocess.run(command, env=environment, check=False).returncode
+
+
+@contextmanager
+def _unpacked(bundle: Bundle, runtime: File) -> Iterator[Path]:
+    for place in (tempfile.gettempdir(), "/var/tmp", "/run"):  # noqa: S108  # the folder in it is private
+        folder = Path(tempfile.mkdtemp(prefix="vllm-airgap.", dir=place))
+        try:
+            _copy_runtime(bundle, runtime, folder / RUNTIME_NAME)
+            with (folder / RUNTIME_NAME).open("rb") as copy:
+                unpack_runtime(copy, folder / "unpacked")
+            if _runs(folder):
+                yield folder
+                return
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    raise EnvironmentProblemError("no temporary folder lets programs run", hint="set TMPDIR to one that does")
+
+
+def _copy_runtime(bundle: Bundle, runtime: File, target: Path) -> None:
+    with open_file(bundle.folder, runtime.path) as source, target.open("xb") as copy:
+
+        def write(piece: memoryview, _offset: int) -> None:
+            copy.write(piece)
+
+        for number in range(len(runtime.chunks)):
+            hash_chunk(source, runtime, number, lambda _: None, also=write)
+
+
+def _runs(folder: Path) -> bool:
+    command = (str(folder / "unpacked/python/bin/python3"), "-I", "-B", "-c", "")
+    environment = {"LD_LIBRARY_PATH": str(folder / "unpacked/python/lib/needed")}
+    try:
+        return subprocess.run(command, env=environment, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def is_ours(own_digest: str | None, bundle: Bundle) -> bool:
+    return own_digest == bundle.index.only("runtime").sha256

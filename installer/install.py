@@ -1,0 +1,141 @@
+"""An install from first look to health: verify, decide, check, take in, make every step true."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from installer.engine import present_engine
+from installer.errors import EnvironmentProblemError, RefusedError, UsageError
+from installer.health import Health, look, wait_for_api
+from installer.journal import Journal
+from installer.node import Node
+from installer.pinned import Pinned, check_policy, pinned_keys, read_pinned
+from installer.preflight import Situation, problems
+from installer.roles import Plan, steps_for
+from installer.settings import SITE_JSON, Answers, Site, decide_site, node_config, parse_site
+from installer.staging import STAGING, Staging
+from installer.step import Report, execute, preview
+from installer.take_in import TakeIn, lacking, take_in
+from installer.trust.opened import Bundle
+from installer.trust.signatures import Anchors
+from installer.trust.verdict import Progress
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that is decided before the first change."""
+
+    plan: Plan
+    intake: TakeIn
+    lacking: tuple[str, ...]
+    bytes_to_copy: int
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Whom an install tells what happens."""
+
+    step: Report
+    copying: Progress
+    waiting: Callable[[str], None]
+
+
+def anchors_of(node: Node, keys: Anchors) -> Anchors:
+    """What was typed, and what an earlier install pinned."""
+    return replace(keys, pinned=pinned_keys(node))
+
+
+def prepare(node: Node, bundle: Bundle, answers: Answers, runtime_copy: Path | None) -> Prepared:
+    """Decide everything and find every problem. Changes nothing."""
+    index, sums_digest = bundle.index, bundle.metadata.sums_digest
+    before = read_pinned(node)
+    check_policy(before, index, sums_digest)
+    local = node.addresses()
+    site = decide_site(answers, index, _remembered(node), local)
+    staging = Staging(sums_digest, f"{site.data_dir}/{index.model.name}")
+    intake = TakeIn(bundle, index.for_role(site.role), staging, runtime_copy)
+    wanted = lacking(node, intake, f"vllm-airgap:{index.sequence}")
+    engine = present_engine(node)
+    _refuse_on_problems(Situation(node, index, staging, engine, wanted))
+    plan = Plan(
+        index=index,
+        pinned=Pinned(index.name, index.sequence, sums_digest, _anchored_by(bundle, before)),
+        keys=bundle.signers.keys,
+        staging=staging,
+        engine=engine,
+        site=site,
+        config=node_config(site, index, local),
+    )
+    return Prepared(plan, intake, tuple(file.path for file in wanted), sum(file.size for file in wanted))
+
+
+def carry_out(node: Node, prepared: Prepared, voice: Voice) -> Health:
+    """Take in, then every step. Resumes where an earlier run stopped."""
+    wanted = tuple(file for file in prepared.intake.files if file.path in prepared.lacking)
+    with voice.copying(prepared.bytes_to_copy) as advance:
+        take_in(node, prepared.intake, wanted, advance)
+    execute(steps_for(prepared.plan), node, Journal(node), voice.step)
+    return look(node, prepared.plan.config)
+
+
+def rehearse(node: Node, prepared: Prepared, voice: Voice) -> None:
+    """Tell what an install would do."""
+    preview(steps_for(prepared.plan), node, voice.step)
+
+
+def wait_until_served(node: Node, prepared: Prepared, voice: Voice) -> None:
+    if prepared.plan.config.is_head:
+        wait_for_api(node, prepared.plan.config, voice.waiting)
+
+
+def check_caller(node: Node) -> None:
+    if not node.is_root:
+        raise EnvironmentProblemError("not root: an install changes the system", hint="run the same command with sudo")
+
+
+def check_waits_on_head(answers: Answers, *, wait: bool) -> None:
+    if wait and answers.role == "worker":
+        raise UsageError("--wait: only the head has the API to wait for")
+
+
+def check_program(bundle: Bundle, own_digest: str | None) -> None:
+    """A program that this bundle does not vouch for applies nothing of it."""
+    if own_digest != bundle.index.only("runtime").sha256:
+        raise RefusedError(
+            "the running program is not the one of this bundle",
+            hint="on a node that has an older bundle: vllm-airgap install BUNDLE",
+        )
+
+
+def staged_bundle(node: Node) -> Path:
+    """Where an earlier install keeps the signed lists, so that it can go on without its medium."""
+    pinned = read_pinned(node)
+    if pinned is None:
+        raise UsageError("the bundle's folder is missing", hint="vllm-airgap install BUNDLE")
+    return node.at(f"{STAGING}/{pinned.sums_digest}")
+
+
+def _anchored_by(bundle: Bundle, before: Pinned | None) -> str:
+    """How the key came to be trusted at first: an install that relies on the pinned key does not hide that."""
+    how = bundle.signers.anchored_by
+    return before.anchored_by if before is not None and how == "pinned key" else how
+
+
+def _remembered(node: Node) -> Site | None:
+    data = node.read(SITE_JSON)
+    return None if data is None else parse_site(data)
+
+
+def _refuse_on_problems(situation: Situation) -> None:
+    found = problems(situation)
+    if found:
+        lines = "".join(f"\n  {problem.name}: {problem.what}\n    fix: {problem.fix}" for problem in found)
+        raise EnvironmentProblemError(f"this node is not ready, nothing was changed:{lines}")
+
+
+def own_runtime_digest(executable: str, runtime_copy: Path | None, digest: Callable[[Path], str | None]) -> str | None:
+    """Of the running program: the launcher's copy, or the folder in /opt that is named by it."""
+    if runtime_copy is not None:
+        return digest(runtime_copy)
+    return Path(os.path.realpath(executable)).parents[2].name

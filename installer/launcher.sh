@@ -1,0 +1,67 @@
+#!/bin/sh
+# Installs this bundle on a node:   ./install --role head|worker [options]     (./install --help lists them)
+# Checks it only:                   ./install verify [--trusted-key FILE]
+# From another place, as is right on noexec and FAT media:  sh /root/install --bundle /media/stick --role head
+#
+# It copies runtime.tar.gz to a private temporary folder, checks the copy's SHA-256, unpacks it, and starts the
+# program in it. That program checks signature and contents of the bundle before it changes anything.
+
+RUNTIME_SHA256=@RUNTIME_SHA256@
+
+main() {
+    set -eu
+    umask 077
+    case $0 in
+        */*) bundle=${0%/*} ;;
+        *) bundle=. ;;
+    esac
+    command=install
+    left=$#
+    while [ "$left" -gt 0 ]; do
+        case $1 in
+            --bundle) [ "$left" -gt 1 ] || fail 2 "--bundle: needs a folder"
+                      bundle=$2; shift 2; left=$((left - 2)); continue ;;
+            --bundle=*) bundle=${1#--bundle=}; shift; left=$((left - 1)); continue ;;
+            verify) if [ "$left" -eq $# ]; then command=verify; shift; left=$((left - 1)); continue; fi ;;
+        esac
+        set -- "$@" "$1"
+        shift
+        left=$((left - 1))
+    done
+    bundle=$(CDPATH='' cd -- "$bundle" && pwd) || fail 7 "the bundle's folder cannot be entered"
+    [ -f "$bundle/runtime.tar.gz" ] || fail 5 "$bundle/runtime.tar.gz: missing"
+
+    folder=
+    trap 'rm -rf -- "$folder"' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' HUP TERM
+    for place in "${TMPDIR:-/tmp}" /tmp /var/tmp /run /dev/shm /root; do
+        unpack_in "$place" && break
+        rm -rf -- "$folder"
+        folder=
+    done
+    [ -n "$folder" ] || fail 7 "no folder has room for 200 MB and lets programs run; set TMPDIR to one that does"
+
+    code=0
+    env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+        LD_LIBRARY_PATH="$folder/python/lib/needed" VLLM_AIRGAP_RUNTIME="$folder/runtime.tar.gz" \
+        TERM="${TERM:-dumb}" COLUMNS="${COLUMNS:-}" NO_COLOR="${NO_COLOR:-}" TMPDIR="${TMPDIR:-}" \
+        "$folder/python/bin/python3" -I -B "$folder/program" "$command" "$bundle" "$@" || code=$?
+    exit "$code"
+}
+
+unpack_in() {
+    folder=$(mktemp -d "$1/vllm-airgap.XXXXXXXXXX" 2>/dev/null) || return 1
+    cp -- "$bundle/runtime.tar.gz" "$folder/runtime.tar.gz" 2>/dev/null || return 1
+    sum=$(sha256sum <"$folder/runtime.tar.gz")
+    [ "${sum%% *}" = "$RUNTIME_SHA256" ] || fail 5 "$bundle/runtime.tar.gz: content differs: expected sha256 $RUNTIME_SHA256"
+    tar -xzf "$folder/runtime.tar.gz" -C "$folder" 2>/dev/null || return 1
+    LD_LIBRARY_PATH="$folder/python/lib/needed" "$folder/python/bin/python3" -I -B -c '' 2>/dev/null
+}
+
+fail() {
+    printf 'error: %s\n' "$2" >&2
+    exit "$1"
+}
+
+main "$@"

@@ -1,0 +1,113 @@
+"""Whether an install can succeed: small checks, all reported at once, before anything is changed."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from installer.engine import Engine
+from installer.index.document import File, Index
+from installer.node import BINARIES, ETC, OPT, STATE, UNITS, Node
+from installer.staging import Staging
+
+_DOCKER_ROOT = "/var/lib/docker"
+# docker unpacks the archive aside before it stores the layers, and layers grow 2 to 2.5 times (field experience).
+_IMAGE_GROWTH = 4
+_RUNTIME_BYTES = 200 << 20
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why an install would fail, and what a person can do about it."""
+
+    name: str
+    what: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the checks look at."""
+
+    node: Node
+    index: Index
+    staging: Staging
+    engine: Engine | None
+    lacking: tuple[File, ...]
+
+
+def problems(situation: Situation) -> tuple[Problem, ...]:
+    return tuple(problem for check in _CHECKS for problem in check(situation))
+
+
+def _machine(at: Situation) -> Iterator[Problem]:
+    if at.node.machine != at.index.target.arch:
+        yield Problem(
+            "machine",
+            f"this node is {at.node.machine}, the bundle is for {at.index.target.arch}",
+            "take the bundle built for this machine",
+        )
+
+
+def _systemd(at: Situation) -> Iterator[Problem]:
+    if not at.node.at("/run/systemd/system").is_dir():
+        yield Problem("systemd", "systemd does not run this node", "install on the node itself, not in a container")
+    for mark in ("/.dockerenv", "/run/.containerenv"):
+        if at.node.at(mark).exists():
+            yield Problem("container", f"this is a container ({mark} is there)", "install on the node itself")
+
+
+def _programs(at: Situation) -> Iterator[Problem]:
+    needed = ["systemctl", "ip", "iptables"] + (["rpm"] if at.index.toolkit else [])
+    for program in needed:
+        if at.node.finds(program) is None:
+            yield Problem("programs", f"{program} is not on this node", f"install the package that has {program}")
+
+
+def _docker(at: Situation) -> Iterator[Problem]:
+    if at.engine is not None and not at.engine.is_usable:
+        version = ".".join(str(part) for part in at.engine.version)
+        yield Problem(
+            "docker-version",
+            f"{at.engine.dockerd} is docker {version}, older than 20.10.10, where newer images cannot start threads",
+            "remove that docker, then run the same command again: the bundle brings its own",
+        )
+    if at.engine is None and at.index.docker is None and at.node.finds("dockerd") is None:
+        yield Problem("docker", "there is no docker, and the bundle has none", "build the bundle with `docker:`")
+
+
+def _writable(at: Situation) -> Iterator[Problem]:
+    for path in (ETC, STATE, OPT, BINARIES, UNITS, at.staging.model_dir):
+        if reason := at.node.write_problem(path):
+            yield Problem("writable", reason, "make it writable, or choose another --data-dir")
+
+
+def _space(at: Situation) -> Iterator[Problem]:
+    needed: dict[str, int] = defaultdict(int)
+    free: dict[str, int] = {}
+    for path, size in _space_needed(at):
+        mount, available = at.node.free_bytes(path)
+        needed[mount] += size
+        free[mount] = available
+    for mount, size in sorted(needed.items()):
+        if size > free[mount]:
+            yield Problem(
+                "space",
+                f"{mount} has {free[mount] / _GIB:.1f} GiB free, {size / _GIB:.1f} GiB are needed",
+                f"make room on {mount}, or put the model elsewhere with --data-dir",
+            )
+
+
+def _space_needed(at: Situation) -> Iterator[tuple[str, int]]:
+    for file in at.lacking:
+        yield at.staging.place_of(file), file.size
+        if file.kind == "image":
+            yield _DOCKER_ROOT, file.size * _IMAGE_GROWTH
+        if file.kind == "runtime":
+            yield OPT, _RUNTIME_BYTES
+        if file.kind == "docker" and at.index.docker is not None:
+            yield BINARIES, sum(binary.size for binary in at.index.docker.binaries)
+
+
+_Check = Callable[[Situation], Iterator[Problem]]
+_CHECKS: tuple[_Check, ...] = (_machine, _systemd, _programs, _docker, _writable, _space)

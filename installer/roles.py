@@ -1,0 +1,83 @@
+"""What must be true of a head and of a worker, in order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from installer.engine import CONTAINERD_UNIT, DOCKER_UNIT, Engine
+from installer.index.document import Index
+from installer.pinned import Pinned
+from installer.settings import NodeConfig, Site
+from installer.staging import Staging
+from installer.step import Step
+from installer.steps.cluster import NODE_UNIT, SERVE_UNIT, StartNode, StartServe
+from installer.steps.daemon_json import MergeDaemonJson
+from installer.steps.docker_binaries import PlaceDockerBinaries
+from installer.steps.docker_group import CreateDockerGroup
+from installer.steps.docker_running import StartDocker
+from installer.steps.driver import InstallDriver
+from installer.steps.image import LoadImage
+from installer.steps.model import PlaceModel
+from installer.steps.node_json import WriteNodeJson
+from installer.steps.nvidia_runtime import ConfigureNvidiaRuntime
+from installer.steps.pin_trust import PinTrust
+from installer.steps.toolkit_packages import InstallToolkit
+from installer.steps.units import PlaceUnits
+from installer.trust.keys import PublicKey
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One bundle, for one node."""
+
+    index: Index
+    pinned: Pinned
+    keys: tuple[PublicKey, ...]
+    staging: Staging
+    engine: Engine | None
+    site: Site
+    config: NodeConfig
+
+
+def steps_for(plan: Plan) -> Iterator[Step]:
+    return head(plan) if plan.site.role == "head" else worker(plan)
+
+
+def head(plan: Plan) -> Iterator[Step]:
+    yield from software(plan)
+    yield WriteNodeJson(plan.config, plan.site)
+    yield PlaceUnits("the cluster", (NODE_UNIT, SERVE_UNIT))
+    yield StartNode(plan.config)
+    yield StartServe()
+
+
+def worker(plan: Plan) -> Iterator[Step]:
+    yield from software(plan)
+    yield WriteNodeJson(plan.config, plan.site)
+    yield PlaceUnits("the cluster", (NODE_UNIT,))
+    yield StartNode(plan.config)
+
+
+def software(plan: Plan) -> Iterator[Step]:
+    index, staging = plan.index, plan.staging
+    yield PinTrust(plan.pinned, plan.keys, index.only("runtime"), staging)
+    if index.driver is not None:
+        yield InstallDriver(index.driver, index.only("driver"), staging)
+    yield from docker(plan)
+    if index.toolkit is not None:
+        yield InstallToolkit(index.toolkit, index.of_kind("toolkit"), staging)
+    yield ConfigureNvidiaRuntime()
+    yield LoadImage(index.image, index.of_kind("image"), staging, index.sequence)
+    yield PlaceModel(index.model.name, index.of_kind("model"), staging)
+
+
+def docker(plan: Plan) -> Iterator[Step]:
+    """The bundle's docker, unless the node has one of its own: a packaged docker is never overlaid."""
+    if plan.engine is not None or plan.index.docker is None:
+        yield MergeDaemonJson()
+        yield StartDocker((DOCKER_UNIT,))
+        return
+    yield PlaceDockerBinaries(plan.index.docker, plan.index.only("docker"), plan.staging)
+    yield CreateDockerGroup()
+    yield PlaceUnits("docker", (CONTAINERD_UNIT, DOCKER_UNIT))
+    yield MergeDaemonJson()
+    yield StartDocker((CONTAINERD_UNIT, DOCKER_UNIT))

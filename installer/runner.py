@@ -1,0 +1,178 @@
+"""What the systemd units run: reads node.json, waits for what must be there, becomes docker."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+
+from installer.container import (
+    CACHE,
+    CONTAINER,
+    LABEL,
+    in_node,
+    serve_command,
+    serve_environment,
+    start_node,
+    stop_node,
+)
+from installer.errors import EnvironmentProblemError, StepError
+from installer.node import Node
+from installer.settings import NODE_JSON, NodeConfig
+
+_PATIENCE = 5  # seconds between two looks
+_NO_SUCH_CONTAINER = "No such"
+
+
+@dataclass(frozen=True)
+class RayNode:
+    """One machine as Ray counts it."""
+
+    ip: str
+    gpus: int
+
+
+def run_node(node: Node) -> None:
+    config, digest = load_config(node)
+    remove_leftover(node)
+    if config.cluster.backend == "ray" and not config.is_head:
+        _until(node, lambda: _head_missing(node, config))
+    node.at(CACHE).mkdir(parents=True, exist_ok=True)
+    _become(node, start_node(config, find_image(node, config), digest))
+
+
+def halt_node(node: Node) -> None:
+    if leftover_label(node):
+        node.run(*stop_node())
+
+
+def run_serve(node: Node) -> None:
+    config, _ = load_config(node)
+    _until(node, lambda: _container_missing(node))
+    halt_serve(node)
+    if config.cluster.backend == "ray":
+        _until(node, lambda: _gpus_missing(node, config))
+    wrapped = ("python3", "-c", program("session_start.py"), *serve_command(config))
+    _become(node, in_node(*wrapped, environment=serve_environment(config)))
+
+
+def halt_serve(node: Node) -> None:
+    """End the server's whole session inside the container: `docker exec` forwards no signal."""
+    config, _ = load_config(node)
+    command = in_node("python3", "-c", program("session_stop.py"), config.node_ip, str(config.serve.port))
+    output = node.ask(*command, timeout=120)
+    if not output.succeeded and leftover_label(node):
+        raise StepError(f"the server did not end: {output.stderr.strip()}")
+
+
+def load_config(node: Node) -> tuple[NodeConfig, str]:
+    """node.json and its digest, which the container carries as a label."""
+    data = node.read(NODE_JSON)
+    if data is None:
+        raise EnvironmentProblemError(f"{NODE_JSON}: missing", hint="vllm-airgap install writes it")
+    return NodeConfig.parse(data), hashlib.sha256(data).hexdigest()
+
+
+def program(name: str) -> str:
+    """The text of a fixed program that runs inside the container."""
+    return files("installer.inside").joinpath(name).read_text()
+
+
+def remove_leftover(node: Node) -> None:
+    label = leftover_label(node)
+    if label is None:
+        return
+    if not label:
+        raise EnvironmentProblemError(
+            f"a container named {CONTAINER} is not ours", hint=f"look at it, then: docker rm -f {CONTAINER}"
+        )
+    node.run("docker", "rm", "-f", CONTAINER)
+
+
+def leftover_label(node: Node) -> str | None:
+    """Our label on the container of our name: empty on a stranger's, None where there is no container."""
+    look = ("docker", "container", "inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', CONTAINER)
+    output = node.ask(*look)
+    if output.succeeded:
+        return output.stdout.strip()
+    if _NO_SUCH_CONTAINER in output.stderr:
+        return None
+    raise EnvironmentProblemError(f"docker does not answer: {output.stderr.strip()}")
+
+
+def find_image(node: Node, config: NodeConfig) -> str:
+    """The ID docker knows the image by: that of its config, or from docker 29 on of its manifest."""
+    for image_id in config.image_ids:
+        if node.ask("docker", "image", "inspect", "--format", "{{.Id}}", image_id).stdout.strip() == image_id:
+            return image_id
+    raise EnvironmentProblemError(
+        "the image is no longer in docker", hint="vllm-airgap install BUNDLE loads it from the medium"
+    )
+
+
+def ray_nodes(node: Node) -> tuple[RayNode, ...] | None:
+    """The machines alive in the cluster, or None while Ray does not answer."""
+    output = node.ask(*in_node("python3", "-c", program("ray_nodes.py")), timeout=60)
+    if not output.succeeded:
+        return None
+    return read_ray_nodes(output.stdout)
+
+
+def read_ray_nodes(output: str) -> tuple[RayNode, ...]:
+    """The last line of `ray_nodes.py`; Ray itself may have printed before it."""
+    rows = json.loads(output.strip().splitlines()[-1])
+    return tuple(RayNode(str(row["ip"]), int(row["gpus"])) for row in rows)
+
+
+def missing_peers(config: NodeConfig, alive: tuple[RayNode, ...]) -> str | None:
+    """Which nodes the cluster still lacks, by name where the list of nodes is known."""
+    joined = {found.ip for found in alive}
+    if config.nodes:
+        absent = [ip for ip in config.nodes if ip not in joined]
+        return f"not joined yet: {', '.join(absent)}" if absent else None
+    lacking = config.cluster.nodes - len(joined)
+    return f"{lacking} of {config.cluster.nodes} nodes not joined yet" if lacking > 0 else None
+
+
+def _until(node: Node, missing: Callable[[], str | None]) -> None:
+    """Wait for ever: a node may be switched on tomorrow. Say what for, once per change."""
+    said = ""
+    while (what := missing()) is not None:
+        if what != said:
+            _say(f"waiting: {what}")
+            said = what
+        node.sleep(_PATIENCE)
+
+
+def _head_missing(node: Node, config: NodeConfig) -> str | None:
+    if node.connects(config.head, config.cluster.port):
+        return None
+    return f"the head {config.head}:{config.cluster.port} does not answer"
+
+
+def _container_missing(node: Node) -> str | None:
+    running = node.ask("docker", "container", "inspect", "--format", "{{.State.Running}}", CONTAINER)
+    return None if running.stdout.strip() == "true" else f"container {CONTAINER} is not running"
+
+
+def _gpus_missing(node: Node, config: NodeConfig) -> str | None:
+    alive = ray_nodes(node)
+    if alive is None:
+        return "Ray does not answer"
+    gpus = sum(found.gpus for found in alive)
+    if gpus >= config.serve.world_size:
+        return None
+    peers = missing_peers(config, alive) or "all nodes joined"
+    return f"{gpus} of {config.serve.world_size} GPUs in the cluster, {peers}"
+
+
+def _become(node: Node, command: tuple[str, ...]) -> None:
+    _say(f"starting: {json.dumps(command)}")
+    node.become(command)
+
+
+def _say(line: str) -> None:
+    """To the unit's journal: a unit has no other reader."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

@@ -1,0 +1,276 @@
+"""What this one node is in the cluster, and what the site changed: from the command line to node.json."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from installer.errors import UsageError, printable
+from installer.index.document import ROLES, Index
+from installer.index.settings import (
+    ClusterSettings,
+    ServeSettings,
+    check_ports,
+    read_environment,
+    read_fraction,
+    read_port,
+    read_size,
+)
+from installer.index.strict import Place, Value, WrittenPlace, parse_json
+from installer.node import ETC, MODELS, Address, is_node_address
+
+NODE_JSON = f"{ETC}/node.json"
+SITE_JSON = f"{ETC}/site.json"
+_TUNABLE_PREFIXES = ("NCCL_", "GLOO_")
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the person on site said: remembered, so that a later install needs no options."""
+
+    role: str
+    node_ip: str
+    head: str
+    nodes: tuple[str, ...]
+    data_dir: str
+    overrides: Mapping[str, str]
+
+    def document(self) -> dict[str, Value]:
+        return {
+            "role": self.role,
+            "node_ip": self.node_ip,
+            "head": self.head,
+            "nodes": list(self.nodes),
+            "data_dir": self.data_dir,
+            "set": dict(self.overrides),
+        }
+
+    def render(self) -> bytes:
+        return json.dumps(self.document(), indent=1, sort_keys=True).encode() + b"\n"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The options as typed. Empty means not given."""
+
+    role: str = ""
+    node_ip: str = ""
+    head: str = ""
+    nodes: tuple[str, ...] = ()
+    data_dir: str = ""
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NodeConfig:
+    """node.json: all that the runner needs to start this node's part of the cluster."""
+
+    role: str
+    node_ip: str
+    interface: str
+    head: str
+    nodes: tuple[str, ...]
+    sequence: int
+    image_ids: tuple[str, ...]
+    ray_version: str
+    model_dir: str
+    cluster: ClusterSettings
+    serve: ServeSettings
+
+    @classmethod
+    def parse(cls, data: bytes) -> "NodeConfig":
+        at = Place.of(parse_json(data, NODE_JSON), "")
+        return cls(
+            role=at.choice("role", ROLES),
+            node_ip=at.text("node_ip"),
+            interface=at.text("interface"),
+            head=at.text("head"),
+            nodes=at.texts("nodes"),
+            sequence=at.integer("sequence", 1, 2**31),
+            image_ids=at.texts("image_ids"),
+            ray_version=at.text("ray_version"),
+            model_dir=at.text("model_dir"),
+            cluster=ClusterSettings.read(at.inside("cluster")),
+            serve=ServeSettings.read(at.inside("serve")),
+        )
+
+    def render(self) -> bytes:
+        document: dict[str, Value] = {
+            "role": self.role,
+            "node_ip": self.node_ip,
+            "interface": self.interface,
+            "head": self.head,
+            "nodes": list(self.nodes),
+            "sequence": self.sequence,
+            "image_ids": list(self.image_ids),
+            "ray_version": self.ray_version,
+            "model_dir": self.model_dir,
+            "cluster": self.cluster.document(),
+            "serve": self.serve.document(),
+        }
+        return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
+
+    @property
+    def is_head(self) -> bool:
+        return self.role == "head"
+
+    @property
+    def rank(self) -> int:
+        """The value of vLLM's --node-rank: the place in the list of nodes, head first."""
+        return self.nodes.index(self.node_ip)
+
+
+def parse_site(data: bytes) -> Site:
+    at = Place.of(parse_json(data, SITE_JSON), "")
+    at.only("role", "node_ip", "head", "nodes", "data_dir", "set")
+    return Site(
+        role=at.choice("role", ROLES),
+        node_ip=at.text("node_ip"),
+        head=at.text("head"),
+        nodes=at.texts("nodes"),
+        data_dir=at.text("data_dir"),
+        overrides=at.texts_by_name("set"),
+    )
+
+
+def decide_site(answers: Answers, index: Index, before: Site | None, local: Sequence[Address]) -> Site:
+    """One consistent site of what was typed, what an earlier install remembers, and this node's addresses."""
+    role = answers.role or (before.role if before else "")
+    if not role:
+        raise UsageError("--role is missing", hint="--role head on one node, --role worker on the others")
+    nodes = answers.nodes or (before.nodes if before else ())
+    _check_nodes(nodes, index)
+    node_ip = _node_ip(answers, before, nodes, local)
+    head = _head(role, node_ip, answers, before, nodes)
+    _check_backend(nodes, index)
+    overrides = {**(before.overrides if before else {}), **_read_overrides(answers.overrides)}
+    data_dir = answers.data_dir or (before.data_dir if before else MODELS)
+    _check_data_dir(data_dir)
+    return Site(role, node_ip, head, nodes, data_dir, overrides)
+
+
+def _check_nodes(nodes: tuple[str, ...], index: Index) -> None:
+    for ip in nodes:
+        if not is_node_address(ip):
+            raise UsageError(f"--nodes: {printable(ip)!r} is not the IPv4 address of a node")
+    if len(set(nodes)) != len(nodes):
+        raise UsageError("--nodes: an address stands twice", hint="every node has an address of its own")
+    if nodes and len(nodes) != index.cluster.nodes:
+        raise UsageError(f"--nodes: {len(nodes)} addresses, but the bundle is for {index.cluster.nodes} nodes")
+
+
+def _node_ip(answers: Answers, before: Site | None, nodes: tuple[str, ...], local: Sequence[Address]) -> str:
+    here = {address.ip for address in local}
+    listed = [ip for ip in nodes if ip in here]
+    node_ip = answers.node_ip or (before.node_ip if before else "") or (listed[0] if len(listed) == 1 else "")
+    choice = ", ".join(sorted(ip for ip in here if is_node_address(ip))) or "none"
+    if not node_ip:
+        raise UsageError("--node-ip is missing", hint=f"addresses of this node: {choice}")
+    if not is_node_address(node_ip) or node_ip not in here:
+        raise UsageError(
+            f"--node-ip: {printable(node_ip)!r} is on no interface of this node",
+            hint=f"addresses of this node: {choice}",
+        )
+    if nodes and node_ip not in nodes:
+        raise UsageError(f"--node-ip: {node_ip} is not in --nodes {','.join(nodes)}")
+    return node_ip
+
+
+def _head(role: str, node_ip: str, answers: Answers, before: Site | None, nodes: tuple[str, ...]) -> str:
+    told = answers.head or (nodes[0] if nodes else "") or (before.head if before else "")
+    if answers.head and nodes and answers.head != nodes[0]:
+        raise UsageError(f"--head: {answers.head} is not the first of --nodes {','.join(nodes)}")
+    if role == "head":
+        if told not in ("", node_ip):
+            raise UsageError(f"this node is {node_ip}, but the head is {told}", hint="use --role worker here")
+        return node_ip
+    if not told:
+        raise UsageError("--head is missing", hint="--head IP names the head node's address")
+    if not is_node_address(told):
+        raise UsageError(f"--head: {printable(told)!r} is not the IPv4 address of a node")
+    if told == node_ip:
+        raise UsageError(f"--head: {told} is this worker itself")
+    return told
+
+
+def _check_backend(nodes: tuple[str, ...], index: Index) -> None:
+    if index.cluster.backend == "mp" and index.cluster.nodes > 1 and not nodes:
+        raise UsageError(
+            "--nodes is missing: with backend mp every node must know its rank",
+            hint="--nodes IP,IP,... the same list on every node, head first",
+        )
+
+
+def _check_data_dir(data_dir: str) -> None:
+    # docker's --mount takes a list with commas, and has no way to escape one.
+    if not data_dir.startswith("/") or "," in data_dir or not data_dir.isprintable():
+        raise UsageError(f"--data-dir: {printable(data_dir)!r} is not an absolute path without commas")
+
+
+def _read_overrides(pairs: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--set {printable(pair)!r}: not KEY=VALUE")
+        found[key] = value
+    return found
+
+
+def node_config(site: Site, index: Index, local: Sequence[Address]) -> NodeConfig:
+    interface = next(address.interface for address in local if address.ip == site.node_ip)
+    cluster, serve = apply_overrides(index, site.overrides)
+    return NodeConfig(
+        role=site.role,
+        node_ip=site.node_ip,
+        interface=interface,
+        head=site.head,
+        nodes=site.nodes,
+        sequence=index.sequence,
+        image_ids=index.image.ids,
+        ray_version=index.image.versions.get("ray", ""),
+        model_dir=f"{site.data_dir}/{index.model.name}",
+        cluster=cluster,
+        serve=serve,
+    )
+
+
+def apply_overrides(index: Index, overrides: Mapping[str, str]) -> tuple[ClusterSettings, ServeSettings]:
+    """The bundle's settings with the site's, typed by the same rules; nothing that weakens the node can be set."""
+    at = WrittenPlace(dict(overrides), "--set")
+    cluster, serve = index.cluster, index.serve
+    for key in overrides:
+        match key:
+            case "max_model_len":
+                serve = replace(serve, max_model_len=at.integer(key, 1, 2**31))
+            case "gpu_memory_utilization":
+                serve = replace(serve, gpu_memory_utilization=read_fraction(at, key, ""))
+            case "tensor_parallel_size":
+                serve = replace(serve, tensor_parallel_size=at.integer(key, 1, 1024))
+            case "pipeline_parallel_size":
+                serve = replace(serve, pipeline_parallel_size=at.integer(key, 1, 1024))
+            case "port":
+                serve = replace(serve, port=read_port(at, key, 0))
+            case "shm_size":
+                cluster = replace(cluster, shm_size=read_size(at, key, ""))
+            case _ if key.startswith(_TUNABLE_PREFIXES):
+                cluster = replace(cluster, env={**cluster.env, **_variable(at, key)})
+            case _:
+                at.fail(key, "cannot be set on site", hint=f"what can: {', '.join(_TUNABLE)}")
+    check_ports(at, cluster, serve)
+    return cluster, serve
+
+
+_TUNABLE = (
+    "max_model_len",
+    "gpu_memory_utilization",
+    "tensor_parallel_size",
+    "pipeline_parallel_size",
+    "port",
+    "shm_size",
+    *(f"{prefix}*" for prefix in _TUNABLE_PREFIXES),
+)
+
+
+def _variable(at: WrittenPlace, key: str) -> dict[str, str]:
+    wrapped = WrittenPlace({"env": {key: at.text(key)}}, at.path)
+    return read_environment(wrapped)

@@ -1,0 +1,92 @@
+"""The node's own, verified copies of a bundle's files: what steps use instead of the medium."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from installer.errors import DamagedError, EnvironmentProblemError
+from installer.index.document import File
+from installer.node import STATE, Node
+from installer.trust.contents import hash_chunk
+
+STAGING = f"{STATE}/staging"
+_PIECE = 1 << 20  # bytes
+
+
+@dataclass(frozen=True)
+class Staging:
+    """A root-only folder per bundle, named by the digest of SHA256SUMS. The model goes to the data directory."""
+
+    sums_digest: str
+    model_dir: str
+
+    @property
+    def folder(self) -> str:
+        return f"{STAGING}/{self.sums_digest}"
+
+    @property
+    def partial_model(self) -> str:
+        return f"{self.model_dir}.partial"
+
+    def place_of(self, file: File) -> str:
+        if file.kind == "model":
+            return f"{self.partial_model}/{inside_model(file)}"
+        return f"{self.folder}/{file.path}"
+
+
+def inside_model(file: File) -> str:
+    """A model file's path below the model's folder: the bundle has it as model/NAME/PATH."""
+    return file.path.split("/", 2)[2]
+
+
+@contextmanager
+def open_staged(node: Node, staging: Staging, file: File) -> Iterator[BinaryIO]:
+    """The node's copy, hashed again from the same open file that is then used."""
+    path = node.at(staging.place_of(file))
+    try:
+        copy = path.open("rb")
+    except FileNotFoundError:
+        raise EnvironmentProblemError(
+            f"{path}: the node's copy is gone", hint="vllm-airgap install BUNDLE takes it from the medium again"
+        ) from None
+    with copy:
+        check_copy(copy, file)
+        yield copy
+
+
+def check_copy(copy: BinaryIO, file: File) -> None:
+    if os.fstat(copy.fileno()).st_size != file.size:
+        raise DamagedError(f"{file.path}: the node's copy has another size")
+    for number in range(len(file.chunks)):
+        hash_chunk(copy.fileno(), file, number, _ignore)
+
+
+def _ignore(_count: int) -> None:
+    pass
+
+
+def copy_is_good(path: Path, file: File) -> bool:
+    try:
+        with path.open("rb") as copy:
+            check_copy(copy, file)
+    except (FileNotFoundError, DamagedError):
+        return False
+    return True
+
+
+def file_digest(path: Path) -> str | None:
+    """SHA-256 of a file that a node may have, or None."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None
+
+
+def pieces(file: BinaryIO) -> Iterator[bytes]:
+    while piece := file.read(_PIECE):
+        yield piece

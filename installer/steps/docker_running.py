@@ -1,0 +1,26 @@
+"""containerd and docker, started and answering."""
+
+from dataclasses import dataclass
+
+from installer.node import Node
+from installer.systemd import is_active
+
+
+@dataclass(frozen=True)
+class StartDocker:
+    """``units`` start in this order; a node's own docker may have no containerd unit."""
+
+    units: tuple[str, ...]
+    replaces: tuple[str, ...] = ()
+    title: str = "docker answers"
+
+    def pending(self, node: Node) -> str | None:
+        for unit in self.units:
+            if not is_active(node, unit):
+                return f"{unit} is not active"
+        answer = node.ask("docker", "version", "--format", "{{.Server.Version}}")
+        return None if answer.succeeded else f"docker does not answer: {answer.stderr.strip()[-200:]}"
+
+    def apply(self, node: Node) -> None:
+        for unit in self.units:
+            node.run("systemctl", "start", unit)

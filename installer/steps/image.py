@@ -1,0 +1,85 @@
+"""The vLLM image, in docker under the digest that the bundle names."""
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from installer.errors import StepError
+from installer.index.components import Image
+from installer.index.document import File
+from installer.node import Node
+from installer.staging import Staging, open_staged, pieces
+
+_BLOCK = 512  # bytes; tar's unit
+_LOOK = '{"id": {{json .Id}}, "layers": {{json .RootFS.Layers}}}'
+
+
+@dataclass(frozen=True)
+class LoadImage:
+    """docker has the image with its ID and layers, and a tag of ours keeps `docker image prune` off it."""
+
+    image: Image
+    files: tuple[File, ...]
+    staging: Staging
+    sequence: int
+    replaces: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return f"image {self.image.reference}"
+
+    @property
+    def tag(self) -> str:
+        return f"vllm-airgap:{self.sequence}"
+
+    def pending(self, node: Node) -> str | None:
+        return image_pending(node, self.image, self.tag)
+
+    def apply(self, node: Node) -> None:
+        if _loaded_id(node, self.image) is None:
+            node.run("docker", "load", "--quiet", stdin=self._archive(node))
+        image_id = _loaded_id(node, self.image)
+        if image_id is None:
+            raise StepError("docker loaded the image under another ID", hint="docker image ls shows what it has")
+        node.run("docker", "tag", image_id, self.tag)
+        for file in self.files:
+            node.at(self.staging.place_of(file)).unlink(missing_ok=True)
+
+    def _archive(self, node: Node) -> Iterator[bytes]:
+        """One tar of the image's folder. A copy that changed stops it before its end, so docker loads nothing."""
+        for file in self.files:
+            header = tarfile.TarInfo(file.path.removeprefix("image/"))
+            header.size, header.mode = file.size, 0o644
+            yield header.tobuf(tarfile.USTAR_FORMAT)
+            with open_staged(node, self.staging, file) as copy:
+                yield from pieces(copy)
+            yield bytes(-file.size % _BLOCK)
+        yield bytes(2 * _BLOCK)
+
+
+def image_pending(node: Node, image: Image, tag: str) -> str | None:
+    found = _look(node, tag)
+    if found is None:
+        return "not in docker"
+    image_id, layers = found
+    if image_id not in image.ids:
+        return f"{tag} is another image, {image_id}"
+    return None if layers == image.diff_ids else "its layers differ"
+
+
+def _loaded_id(node: Node, image: Image) -> str | None:
+    for image_id in image.ids:
+        found = _look(node, image_id)
+        if found is not None and found == (image_id, image.diff_ids):
+            return image_id
+    return None
+
+
+def _look(node: Node, name: str) -> tuple[str, tuple[str, ...]] | None:
+    answer = node.ask("docker", "image", "inspect", "--format", _LOOK, name)
+    if not answer.succeeded:
+        return None
+    found = json.load(io.StringIO(answer.stdout))
+    return str(found["id"]), tuple(found["layers"] or ())

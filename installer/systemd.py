@@ -1,0 +1,56 @@
+"""Unit files as they should be, and the one way to reload systemd."""
+
+from importlib.resources import files
+
+from installer.node import UNITS, Node
+
+CLUSTER_UNITS = ("vllm-airgap-serve.service", "vllm-airgap-node.service")  # in the order in which they stop
+
+
+def unit_path(unit: str) -> str:
+    return f"{UNITS}/{unit}"
+
+
+def unit_text(unit: str) -> bytes:
+    return files("installer.units").joinpath(unit).read_bytes()
+
+
+def differing_units(node: Node, units: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(unit for unit in units if node.read(unit_path(unit)) != unit_text(unit))
+
+
+def disabled_units(node: Node, units: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(unit for unit in units if node.ask("systemctl", "is-enabled", unit).stdout.strip() != "enabled")
+
+
+def is_active(node: Node, unit: str) -> bool:
+    return node.ask("systemctl", "is-active", unit).stdout.strip() == "active"
+
+
+def units_pending(node: Node, units: tuple[str, ...]) -> str | None:
+    if different := differing_units(node, units):
+        return f"missing or different: {', '.join(different)}"
+    if disabled := disabled_units(node, units):
+        return f"not enabled: {', '.join(disabled)}"
+    if any("yes" in node.ask("systemctl", "show", "-p", "NeedDaemonReload", unit).stdout for unit in units):
+        return "systemd has not read the unit files yet"
+    return None
+
+
+def place_units(node: Node, units: tuple[str, ...]) -> None:
+    """All files, one reload, enable.
+
+    `enable` reloads too, and a reload takes the GPUs from running containers where docker uses the systemd
+    cgroup driver (nvidia-container-toolkit#48), so the cluster is stopped before it; a later step starts it.
+    """
+    stop_cluster(node)
+    for unit in differing_units(node, units):
+        node.place(unit_path(unit), unit_text(unit))
+    node.run("systemctl", "daemon-reload")
+    node.run("systemctl", "enable", *units)
+
+
+def stop_cluster(node: Node) -> None:
+    for unit in CLUSTER_UNITS:
+        if is_active(node, unit):
+            node.run("systemctl", "stop", unit)

@@ -1,0 +1,1 @@
+"""The unit files, fixed texts that hold no value of any manifest."""
