@@ -57,8 +57,6 @@ class Console:
             self.say(f"warning: {warning}")
 
     def show_health(self, health: Health) -> None:
-        for unit in health.inactive_units:
-            self.say(f"warning: {unit} is not active; journalctl -u {unit} tells why")
         if health.missing:
             self.say(f"waiting  {health.missing}")
         if health.waiting:

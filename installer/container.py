@@ -13,16 +13,21 @@ CACHE = f"{STATE}/cache"  # compiled kernels outlive the container, so that a re
 _MODELS_INSIDE = "/models"
 _RAY_WITH_TOKENS = (2, 52)  # from this version on Ray has RAY_AUTH_MODE
 STOP_SECONDS = 60
+RDMA_DEVICES = "/dev/infiniband"
+_RDMA = ("--device", RDMA_DEVICES, "--cap-add", "IPC_LOCK", "--ulimit", "memlock=-1")
 
 
-def start_node(config: NodeConfig, image_id: str, config_digest: str) -> tuple[str, ...]:
-    """The cluster container, in the foreground, by image ID; docker restarts nothing, systemd does."""
+def start_node(config: NodeConfig, image_id: str, config_digest: str, *, rdma: bool) -> tuple[str, ...]:
+    """The cluster container, in the foreground, by image ID; docker restarts nothing, systemd does.
+
+    ``rdma``: the node has RDMA devices, so the container gets them and may lock memory for them.
+    """
     program, *arguments = _node_program(config)
     return (
         *("docker", "run", "--rm", "--pull=never", "--init", "--name", CONTAINER),
         *("--label", f"{LABEL}=node", "--label", f"{CONFIG_LABEL}={config_digest}"),
         *("--network", "host", "--gpus", "all", "--shm-size", config.cluster.shm_size),
-        *("--ulimit", "memlock=-1", "--ulimit", "nofile=65536:65536"),
+        *("--ulimit", "nofile=65536:65536", *(_RDMA if rdma else ())),
         *("--log-driver", "json-file", "--log-opt", "max-size=100m", "--log-opt", "max-file=3"),
         *("--mount", f"type=bind,source={config.model_dir},target={model_inside(config)},readonly"),
         *("--mount", f"type=bind,source={CACHE},target=/root/.cache"),

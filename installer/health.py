@@ -4,29 +4,54 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from installer.errors import StepError
 from installer.node import Node
-from installer.runner import missing_peers, ray_nodes
+from installer.runner import container_missing, missing_peers, ray_nodes
 from installer.settings import NodeConfig
 from installer.steps.cluster import NODE_UNIT, SERVE_UNIT
 from installer.systemd import is_active
 
 _PATIENCE = 5  # seconds between two looks
+_SETTLE_SECONDS = 45  # three restarts of a failing container
 _OK = 200
 
 
 @dataclass(frozen=True)
 class Health:
-    """``missing`` names peers that have not joined; ``waiting`` says what this node waits for, if anything."""
+    """``missing`` names peers that have not joined; ``waiting`` says what the API still lacks."""
 
-    inactive_units: tuple[str, ...]
     missing: str
     waiting: str
 
 
 def look(node: Node, config: NodeConfig) -> Health:
+    """Raises StepError when this node's own part does not come up; peers are only waited for."""
+    settle(node, config)
+    return Health(_missing(node, config), (api_pending(node, config) or "") if config.is_head else "")
+
+
+def settle(node: Node, config: NodeConfig) -> None:
+    """Until the container runs: a unit that fails and restarts is "active" most of the time."""
+    deadline = node.clock() + _SETTLE_SECONDS
+    while (failing := _failing(node, config)) is not None:
+        if node.clock() > deadline:
+            raise StepError(f"{failing}: {_last_words(node)}", hint=f"journalctl -u {NODE_UNIT} tells more")
+        node.sleep(1)
+
+
+def _failing(node: Node, config: NodeConfig) -> str | None:
     units = (NODE_UNIT, SERVE_UNIT) if config.is_head else (NODE_UNIT,)
-    inactive = tuple(unit for unit in units if not is_active(node, unit))
-    return Health(inactive, _missing(node, config), _waiting(node, config))
+    for unit in units:
+        if not is_active(node, unit):
+            return f"{unit} is not active"
+    waits = not config.is_head and not node.connects(config.head, config.cluster.port)
+    return None if waits else container_missing(node)
+
+
+def _last_words(node: Node) -> str:
+    lines = node.ask("journalctl", "--no-pager", "-q", "-o", "cat", "-n", "20", "-u", NODE_UNIT).stdout.splitlines()
+    complaints = [line for line in lines if "rror" in line]
+    return (complaints or lines or ["its journal is empty"])[-1]
 
 
 def _missing(node: Node, config: NodeConfig) -> str:
@@ -38,10 +63,6 @@ def _missing(node: Node, config: NodeConfig) -> str:
     if alive is None:
         return ""
     return missing_peers(config, alive) or ""
-
-
-def _waiting(node: Node, config: NodeConfig) -> str:
-    return (api_pending(node, config) or "") if config.is_head else ""
 
 
 def api_pending(node: Node, config: NodeConfig) -> str | None:

@@ -11,6 +11,7 @@ from installer.container import (
     CACHE,
     CONTAINER,
     LABEL,
+    RDMA_DEVICES,
     in_node,
     serve_command,
     serve_environment,
@@ -39,7 +40,8 @@ def run_node(node: Node) -> None:
     if config.cluster.backend == "ray" and not config.is_head:
         _until(node, lambda: _head_missing(node, config))
     node.at(CACHE).mkdir(parents=True, exist_ok=True)
-    _become(node, start_node(config, find_image(node, config), digest))
+    rdma = node.at(RDMA_DEVICES).exists()
+    _become(node, start_node(config, find_image(node, config), digest, rdma=rdma))
 
 
 def halt_node(node: Node) -> None:
@@ -49,7 +51,7 @@ def halt_node(node: Node) -> None:
 
 def run_serve(node: Node) -> None:
     config, _ = load_config(node)
-    _until(node, lambda: _container_missing(node))
+    _until(node, lambda: container_missing(node))
     halt_serve(node)
     if config.cluster.backend == "ray":
         _until(node, lambda: _gpus_missing(node, config))
@@ -151,7 +153,7 @@ def _head_missing(node: Node, config: NodeConfig) -> str | None:
     return f"the head {config.head}:{config.cluster.port} does not answer"
 
 
-def _container_missing(node: Node) -> str | None:
+def container_missing(node: Node) -> str | None:
     running = node.ask("docker", "container", "inspect", "--format", "{{.State.Running}}", CONTAINER)
     return None if running.stdout.strip() == "true" else f"container {CONTAINER} is not running"
 

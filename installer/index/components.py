@@ -1,5 +1,6 @@
 """What bundle.json says of each component, enough for a step to see whether a node already has it."""
 
+import re
 from dataclasses import dataclass
 
 from installer.index.strict import Place, Value
@@ -125,7 +126,7 @@ class Image:
     def read(cls, at: Place) -> "Image":
         at.only("reference", "config", "manifest", "diff_ids", "versions")
         image = cls(
-            reference=at.text("reference"),
+            reference=at.matching("reference", ".+", "an image reference"),
             config=at.matching("config", _IMAGE_DIGEST, "a digest"),
             manifest=at.matching("manifest", _IMAGE_DIGEST, "a digest"),
             diff_ids=at.texts("diff_ids"),
@@ -133,6 +134,8 @@ class Image:
         )
         if not image.diff_ids:
             at.fail("diff_ids", "empty")
+        if not all(re.fullmatch(_IMAGE_DIGEST, diff_id) for diff_id in image.diff_ids):
+            at.fail("diff_ids", "not a digest each")
         return image
 
     def document(self) -> dict[str, Value]:

@@ -70,7 +70,7 @@ class File:
             sha256=at.matching("sha256", _DIGEST, "64 lower-case hex digits"),
             chunks=at.texts("chunks"),
             roles=at.texts("roles"),
-            source=at.text("source"),
+            source=at.matching("source", ".+", "words"),
             known_by=at.choice("known_by", KNOWN_BY),
         )
         found.check(at)
@@ -137,7 +137,7 @@ def parse_index(data: bytes) -> Index:
     at.only(*_KEYS)
     index = Index(
         name=read_name(at),
-        version=at.text("version"),
+        version=at.matching("version", ".+", "words"),
         sequence=read_sequence(at),
         target=Target.read(at.inside("target")),
         cluster=ClusterSettings.read(at.inside("cluster")),

@@ -172,4 +172,6 @@ class WrittenPlace(Place):
     error = UsageError
 
     def _number(self, value: Value) -> int | None:
-        return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,19}", value) else None
+        if isinstance(value, str):
+            return int(value) if re.fullmatch(r"[0-9]{1,19}", value) else None
+        return super()._number(value)  # a default

@@ -27,13 +27,16 @@ class HostDocker:
         self.log = self.folder / "dockerd.log"
         self._pidfile = self.folder / "dockerd.pid"
         self._exec_root = self.folder / "exec"
+        self._daemon: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        """One that ran before goes on running."""
+        if self._daemon:
+            self.stop()
 
     @property
     def address(self) -> str:
@@ -47,12 +50,18 @@ class HostDocker:
         if not self.programs.exists():
             self._unpack_programs()
         with self.log.open("wb") as log:
-            daemon = subprocess.Popen(
-                self._command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self._environment()
+            self._daemon = subprocess.Popen(
+                self._command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._environment(),
+                start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
-            if daemon.poll() is not None or time.monotonic() > deadline:
+            if self._daemon.poll() is not None or time.monotonic() > deadline:
+                self._daemon.kill()
                 self.stop()
                 said = last_lines(self.log.read_text(errors="replace"))
                 raise TestbedError(f"the host's dockerd does not answer\n{said}")
@@ -63,6 +72,9 @@ class HostDocker:
         for pidfile in (self._pidfile, self._exec_root / "containerd/containerd.pid"):
             if pidfile.exists():
                 self._end(pidfile)
+        if self._daemon:
+            self._daemon.wait(STOP_SECONDS)
+            self._daemon = None
 
     def run(self, *arguments: str, stdin: IO[bytes] | None = None) -> str:
         """``docker ARGUMENTS`` and its standard output."""

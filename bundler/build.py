@@ -1,0 +1,83 @@
+"""From a manifest to a signed bundle, as it reads."""
+
+import importlib.resources
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bundler.assemble import Sealed, place_launcher, seal
+from bundler.draft import Draft, drafting, publish, refuse_taken
+from bundler.gather import Gatherer
+from bundler.lint import refuse_problems
+from bundler.lock import Lock, Signed, lock_path, read_lock, write_lock
+from bundler.manifest import Manifest, read_manifest
+from bundler.model_rules import model_problems
+from bundler.resolve import resolve
+from bundler.signing import SigningKey, write_signature
+from bundler.workplace import Sources, Workplace
+from installer.index.document import RUNTIME_NAME
+
+
+@dataclass(frozen=True)
+class Built:
+    """A finished bundle, for the last lines that a person reads."""
+
+    folder: Path
+    sealed: Sealed
+    fingerprint: str  # "" if it is not signed yet
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.sealed.index.files)
+
+    @property
+    def launcher_sha256(self) -> str:
+        return self.sealed.index.only("launcher").sha256
+
+
+def build(path: Path, target: Path, key: SigningKey | None, sources: Sources, work: Workplace) -> Built:
+    """The bundle of the manifest at ``path`` in the new folder ``target``."""
+    refuse_taken(target)
+    manifest = read_manifest(path)
+    signed = (read_lock(lock_path(path)) or Lock()).signed
+    if signed:
+        signed.refuse_lower(manifest.sequence)
+    lock = lock_manifest(path, (), sources, work)
+    with drafting(target) as draft:
+        sealed = fill(draft, manifest, lock, sources, work)
+        if signed:
+            signed.refuse_other(manifest.sequence, sealed.sums_digest)
+        if key:
+            write_signature(draft.folder, sealed.sums, key)
+        publish(draft, target)
+    if key:
+        write_lock(lock_path(path), replace(lock, signed=Signed(manifest.sequence, sealed.sums_digest)))
+    return Built(target, sealed, key.public.fingerprint if key else "")
+
+
+def lock_manifest(path: Path, update: Collection[str], sources: Sources, work: Workplace) -> Lock:
+    """Resolve what is not locked yet; every part found is written at once."""
+    manifest = read_manifest(path)
+    refuse_problems(manifest)
+    lock = read_lock(lock_path(path)) or Lock()
+    for lock in resolve(manifest, lock, update, sources, work):  # noqa: B020 # each is the last, one part further
+        write_lock(lock_path(path), lock)
+    return lock
+
+
+def fill(draft: Draft, manifest: Manifest, lock: Lock, sources: Sources, work: Workplace) -> Sealed:
+    files = Gatherer(manifest, lock, sources, work).gather(draft)
+    _refuse_model(draft, manifest, lock)
+    (runtime,) = (file for file in files if file.path == RUNTIME_NAME)
+    template = importlib.resources.files("installer").joinpath("launcher.sh").read_bytes()
+    launcher = place_launcher(draft, template, runtime.sha256)
+    return seal(draft, manifest, lock, (launcher, *files))
+
+
+def _refuse_model(draft: Draft, manifest: Manifest, lock: Lock) -> None:
+    """The rules once more, over the bytes that are about to be sealed."""
+    below = f"model/{manifest.model.name}/"
+    names = (file.path.removeprefix(below) for file in lock.parts["model"].files)
+    files = {name: draft.folder / below / name for name in names}
+    for problem in model_problems(files, manifest.model.allow):
+        raise problem

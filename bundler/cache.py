@@ -1,0 +1,111 @@
+"""The content-addressed store: every file that a build gathers, once, under the name of its digest."""
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+MODE = 0o644  # as in a bundle, so that an entry can be hard-linked into one
+_BUFFER = 1 << 20  # bytes
+_ABANDONED = 24 * 3600  # seconds without a write, after which nobody can still be at work on a file
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a finished entry is called, and its length."""
+
+    sha256: str
+    size: int
+
+
+class CacheWriter:
+    """A binary sink that hashes what is written. Nothing of it is in the cache before ``keep``."""
+
+    def __init__(self, file: BinaryIO, path: Path, cache: "Cache") -> None:
+        self.file = file
+        self._path = path
+        self._cache = cache
+        self._digest = hashlib.sha256()
+        self._size = 0
+
+    def write(self, data: bytes | memoryview) -> int:
+        self.file.write(data)
+        self._digest.update(data)
+        self._size += len(data)
+        return len(data)
+
+    def stored(self) -> Stored:
+        """What ``keep`` would call it; who expects a certain digest compares before keeping."""
+        self.file.flush()
+        if os.fstat(self.file.fileno()).st_size != self._size:
+            self._read_back()
+        return Stored(self._digest.hexdigest(), self._size)
+
+    def keep(self) -> Stored:
+        stored = self.stored()
+        os.fchmod(self.file.fileno(), MODE)
+        os.fsync(self.file.fileno())
+        target = self._cache.path(stored.sha256)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists() or target.stat().st_size != stored.size:
+            self._path.replace(target)
+        return stored
+
+    def _read_back(self) -> None:
+        """For bytes that came by the descriptor: a clone, or a copy made by the kernel."""
+        self._digest, self._size = hashlib.sha256(), 0
+        self.file.seek(0)
+        while piece := self.file.read(_BUFFER):
+            self._digest.update(piece)
+            self._size += len(piece)
+
+
+class Cache:
+    """Files by the SHA-256 of their content, below one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, sha256: str) -> Path:
+        return self.folder / "sha256" / sha256[:2] / sha256
+
+    def __contains__(self, sha256: str) -> bool:
+        return self.path(sha256).is_file()
+
+    def drop(self, sha256: str) -> None:
+        self.path(sha256).unlink(missing_ok=True)
+
+    @contextmanager
+    def writer(self) -> Iterator[CacheWriter]:
+        """A file aside, on the file system of the cache; what is not kept is gone afterwards."""
+        aside = self.folder / "aside"
+        aside.mkdir(parents=True, exist_ok=True)
+        _sweep(aside)
+        descriptor, name = tempfile.mkstemp(dir=aside)
+        path = Path(name)
+        try:
+            with os.fdopen(descriptor, "w+b") as file:
+                yield CacheWriter(file, path, self)
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def cache_folder(environment: Mapping[str, str]) -> Path:
+    if chosen := environment.get("VLLM_AIRGAP_CACHE"):
+        return Path(chosen)
+    base = environment.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "vllm-airgap"
+
+
+def _sweep(aside: Path) -> None:
+    """Remove what a killed run left behind."""
+    oldest = time.time() - _ABANDONED
+    for path in aside.iterdir():
+        with suppress(FileNotFoundError):  # another run was faster
+            if path.stat().st_mtime < oldest:
+                path.unlink()

@@ -1,0 +1,56 @@
+"""Every option and argument of the commands, declared once."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bundler.console import Console
+
+_PATH = click.Path(path_type=Path)
+_KEY_HELP = "The private key to sign with."
+
+manifest_argument = click.argument("manifest", type=_PATH)
+folder_argument = click.argument("folder", metavar="DIR", type=_PATH)
+target_option = click.option("-o", "--output", "target", metavar="DIR", type=_PATH, required=True, help="A new folder.")
+json_option = click.option(
+    "-o", "--output", "form", type=click.Choice(["text", "json"]), default="text", help="How to print the result."
+)
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+quick_option = click.option("--quick", is_flag=True, help="Stop after names and sizes; read no contents.")
+key_option = click.option("--key", metavar="KEY", type=_PATH, help=f"{_KEY_HELP} Without it, sign later.")
+needed_key_option = click.option("--key", metavar="KEY", type=_PATH, required=True, help=_KEY_HELP)
+passphrase_option = click.option(
+    "--passphrase-file", metavar="FILE", type=_PATH, help="Its first line is the passphrase. Without it you are asked."
+)
+trusted_key_option = click.option(
+    "--trusted-key", "trusted_keys", metavar="PUB", type=_PATH, multiple=True, help="A public key to believe."
+)
+fingerprint_option = click.option(
+    "--fingerprint", "fingerprints", metavar="HEX", multiple=True, help="All 64 digits of a key's SHA-256."
+)
+update_option = click.option(
+    "--update",
+    metavar="[NAME]",
+    is_flag=False,
+    flag_value="",
+    help="After MANIFEST: resolve again, everything or the part NAME (driver, docker, toolkit, image, model).",
+)
+
+
+def console_options(command: Callable[..., int | None]) -> Callable[..., int | None]:
+    """Give ``command`` a Console as the person wants it, and close its bars afterwards."""
+
+    @click.option("-q", "--quiet", is_flag=True, help="Results and errors only.")
+    @click.option("--no-progress", is_flag=True, help="No bars and no progress lines.")
+    @functools.wraps(command)
+    def with_console(*, quiet: bool, no_progress: bool, **options: Any) -> int | None:  # noqa: ANN401 # click's
+        console = Console(quiet=quiet, progress=not no_progress)
+        try:
+            return command(console, **options)
+        finally:
+            console.close()
+
+    return with_console

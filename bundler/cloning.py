@@ -1,0 +1,50 @@
+"""A second name or a clone of a file instead of a second copy, where the file system can."""
+
+import errno
+import fcntl
+import os
+import stat
+from pathlib import Path
+
+_FICLONE = 0x40049409  # ioctl, linux/fs.h
+_CANNOT = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.EPERM, errno.EMLINK, errno.ENOSYS}
+
+
+def clone_or_link(source: Path, target: Path, mode: int) -> bool:
+    """Make ``target`` hold what ``source`` holds without writing it again; False if there is no such way here."""
+    # A clone first: it stays as it is when the other is edited in place.
+    return _clone(source, target, mode) or _link(source, target, mode)
+
+
+def clone_into(source: int, target: int) -> bool:
+    """The same for open files."""
+    try:
+        fcntl.ioctl(target, _FICLONE, source)
+    except OSError as error:
+        if error.errno in _CANNOT:
+            return False
+        raise
+    return True
+
+
+def _link(source: Path, target: Path, mode: int) -> bool:
+    found = source.stat()
+    # Both names share mode and owner, so those must fit already.
+    if stat.S_IMODE(found.st_mode) != mode or found.st_uid != os.geteuid():
+        return False
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno in _CANNOT:
+            return False
+        raise
+    return True
+
+
+def _clone(source: Path, target: Path, mode: int) -> bool:
+    with source.open("rb") as origin, target.open("xb") as copy:
+        os.fchmod(copy.fileno(), mode)
+        done = clone_into(origin.fileno(), copy.fileno())
+    if not done:
+        target.unlink()
+    return done

@@ -1,0 +1,45 @@
+"""Whether the file system below a folder can hold what shall be written there."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from bundler.lock import LockedFile
+from bundler.sizes import in_units
+from installer.errors import EnvironmentProblemError
+
+_FAT = {"vfat", "msdos"}
+_FAT_LIMIT = 2**32 - 1  # bytes of one file
+_SPARE = 64 << 20  # bytes for the lists, the folders and the file system's own use
+_MOUNTS = Path("/proc/self/mountinfo")
+
+
+def check_file_sizes(folder: Path, files: Iterable[LockedFile], mounts: Path = _MOUNTS) -> None:
+    if _kind(folder, mounts.read_text()) not in _FAT:
+        return
+    for file in files:
+        if file.size > _FAT_LIMIT:
+            raise EnvironmentProblemError(
+                f"{folder}: a FAT file system holds no file over 4 GiB, {file.path} has {in_units(file.size)}",
+                hint="format the medium with exFAT, ext4 or XFS, or build on another disk",
+            )
+
+
+def check_room(folder: Path, needed: int) -> None:
+    found = os.statvfs(folder)
+    free = found.f_bavail * found.f_frsize
+    if needed + _SPARE > free:
+        raise EnvironmentProblemError(
+            f"{folder}: {in_units(needed)} are to be copied there, {in_units(free)} are free",
+            hint="free some space, or build on the file system of the cache, where nothing needs to be copied",
+        )
+
+
+def _kind(folder: Path, mounts: str) -> str:
+    """The type of the file system that holds ``folder``, "" if ``mounts`` does not know it."""
+    device = folder.stat().st_dev
+    for line in mounts.splitlines():
+        fields = line.split()
+        if fields[2] == f"{os.major(device)}:{os.minor(device)}":
+            return fields[fields.index("-") + 1]
+    return ""

@@ -1,0 +1,115 @@
+"""An image as a folder that every docker loads: OCI layout, and manifest.json for those before 29."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bundler.cache import Cache, Stored
+from bundler.lock import LockedFile, LockedImage
+from installer.index.components import Image
+from installer.index.strict import Value
+
+_FOLDER = "image"
+_MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+_INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+_CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
+_LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A gzip-compressed layer in the cache; ``diff_id`` is the digest of what it unpacks to."""
+
+    diff_id: str
+    blob: Stored
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an image consists of, lowest layer first; a layer may stand in it twice."""
+
+    config: bytes
+    layers: tuple[Layer, ...]
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an image came from, for the index: ``known_by`` says who vouches for it."""
+
+    reference: str
+    source: str
+    known_by: str
+
+
+def lay_out(parts: Parts, origin: Origin, cache: Cache) -> LockedImage:
+    """The small files go through the cache too. The same parts always give the same files."""
+    config = _store(cache, parts.config)
+    manifest = _store(cache, _render(_oci_manifest(config, parts.layers)))
+    files = {
+        "oci-layout": _store(cache, _render({"imageLayoutVersion": "1.0.0"})),
+        "index.json": _store(cache, _render(_oci_index(manifest))),
+        "manifest.json": _store(cache, _render(_docker_manifest(config, parts.layers))),
+    }
+    blobs = (config, manifest, *(layer.blob for layer in parts.layers))
+    files |= {_blob_path(blob): blob for blob in blobs}
+    return LockedImage(
+        image=Image(
+            reference=origin.reference,
+            config=_digest(config),
+            manifest=_digest(manifest),
+            diff_ids=tuple(layer.diff_id for layer in parts.layers),
+            versions=parts.versions,
+        ),
+        files=tuple(_locked(path, files[path], origin) for path in sorted(files)),
+    )
+
+
+def _oci_manifest(config: Stored, layers: Sequence[Layer]) -> dict[str, Value]:
+    return {
+        "schemaVersion": 2,
+        "mediaType": _MANIFEST_TYPE,
+        "config": _descriptor(_CONFIG_TYPE, config),
+        "layers": [_descriptor(_LAYER_TYPE, layer.blob) for layer in layers],
+    }
+
+
+def _oci_index(manifest: Stored) -> dict[str, Value]:
+    return {"schemaVersion": 2, "mediaType": _INDEX_TYPE, "manifests": [_descriptor(_MANIFEST_TYPE, manifest)]}
+
+
+def _docker_manifest(config: Stored, layers: Sequence[Layer]) -> list[Value]:
+    return [{"Config": _blob_path(config), "RepoTags": None, "Layers": [_blob_path(layer.blob) for layer in layers]}]
+
+
+def _descriptor(media_type: str, blob: Stored) -> dict[str, Value]:
+    return {"mediaType": media_type, "digest": _digest(blob), "size": blob.size}
+
+
+def _render(document: Mapping[str, Value] | list[Value]) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode("ascii")
+
+
+def _store(cache: Cache, data: bytes) -> Stored:
+    with cache.writer() as file:
+        file.write(data)
+        return file.keep()
+
+
+def _digest(blob: Stored) -> str:
+    return f"sha256:{blob.sha256}"
+
+
+def _blob_path(blob: Stored) -> str:
+    return f"blobs/sha256/{blob.sha256}"
+
+
+def _locked(path: str, stored: Stored, origin: Origin) -> LockedFile:
+    return LockedFile(
+        path=f"{_FOLDER}/{path}",
+        kind="image",
+        size=stored.size,
+        sha256=stored.sha256,
+        source=origin.source,
+        known_by=origin.known_by,
+    )

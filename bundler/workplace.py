@@ -1,0 +1,30 @@
+"""What every stage of a build works with."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bundler.cache import Cache
+from bundler.lock import Component, LockedFile
+from bundler.manifest import Manifest
+from bundler.progress import Meter, Tell
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where files gather, and who is told."""
+
+    cache: Cache
+    meter: Meter
+    tell: Tell
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a source found for one part of the manifest: what the index says of it, and its files."""
+
+    component: Component | None
+    files: tuple[LockedFile, ...]
+
+
+Source = Callable[[Manifest, Workplace], Found]
+Sources = Mapping[str, Source]  # by part of the manifest, in the order in which they are asked

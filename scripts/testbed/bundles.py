@@ -1,0 +1,93 @@
+"""A signed bundle of the testbed's inputs, made by the product's own commands."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed import driver, toolkit
+from testbed.commands import CommandError
+from testbed.docker_tgz import VERSION as DOCKER_VERSION
+from testbed.host_docker import HostDocker
+from testbed.inputs import Inputs
+
+MODEL = "tiny-qwen2"
+NAME = "testbed"
+
+
+@dataclass(frozen=True)
+class Release:
+    """A built bundle and the key that vouches for it."""
+
+    bundle: Path
+    key: Path
+    fingerprint: str
+
+    @property
+    def public_key(self) -> Path:
+        return self.key.with_suffix(".pub")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What differs between the bundles that tests need."""
+
+    sequence: int = 1
+    backend: str = "ray"
+    name: str = NAME
+
+
+def manifest(inputs: Inputs, wish: Wish) -> str:
+    return f"""\
+format: 1
+name: {wish.name}
+version: "testbed"
+sequence: {wish.sequence}
+target: {{arch: x86_64, glibc: "2.36", packages: rpm}}
+runtime: {{source: host}}
+driver: {{version: {driver.VERSION}, url: {inputs.driver_run}}}
+docker: {{version: {DOCKER_VERSION}, url: {inputs.docker_tgz}}}
+toolkit: {{version: {toolkit.VERSION}, url: {inputs.toolkit_tar}}}
+image: {{ref: "{inputs.image}", source: docker}}
+model: {{source: directory, path: {inputs.model}}}
+cluster: {{nodes: 2, gpus_per_node: 1, backend: {wish.backend}, shm_size: 1g}}
+serve: {{name: {MODEL}, tensor_parallel_size: 2, max_model_len: 512, args: [--enforce-eager]}}
+"""
+
+
+def make_key(folder: Path, name: str) -> Path:
+    """A key pair without passphrase; what an earlier run left is replaced."""
+    folder.mkdir(parents=True, exist_ok=True)
+    key = folder / f"{name}.key"
+    for old in (key, key.with_suffix(".pub")):
+        old.unlink(missing_ok=True)
+    bundle_command("keygen", str(folder / name))
+    return key
+
+
+def build(inputs: Inputs, docker: HostDocker, folder: Path, wish: Wish) -> Release:
+    """Into ``folder``/bundle, with a key of its own beside it."""
+    key = make_key(folder, "release")
+    description = folder / "manifest.yaml"
+    description.write_text(manifest(inputs, wish))
+    bundle = folder / "bundle"
+    with docker:
+        said = bundle_command("build", str(description), "-o", str(bundle), "--key", str(key), docker=docker)
+    found = re.search(r"\b[0-9a-f]{64}\b(?=\s*$)", said)
+    return Release(bundle, key, found[0] if found else "")
+
+
+def bundle_command(*words: str, docker: HostDocker | None = None) -> str:
+    """``bundle WORDS`` as a person on the connected machine types it; its standard output."""
+    command = (str(Path(sys.executable).with_name("bundle")), *words)
+    environment = dict(os.environ)
+    if docker:
+        environment["DOCKER_HOST"] = docker.address
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise CommandError(command, done.stdout + done.stderr)
+    return done.stdout

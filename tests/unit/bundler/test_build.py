@@ -1,0 +1,264 @@
+"""A whole build, with real files and without a network."""
+
+import os
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bundler.build import lock_manifest
+from bundler.lock import Lock, lock_path, read_lock
+from bundler.manifest import Manifest
+from bundler.progress import unwatched
+from bundler.verify import verify
+from bundler.workplace import Found, Workplace
+from installer.errors import DamagedError, MalformedError, RefusedError, UnreachableError, UsageError
+from installer.index.components import Image
+from installer.index.document import parse_index
+from installer.trust.keys import parse_public_key
+from installer.trust.signatures import Anchors
+from tests.unit.bundler.making import Site, find_image, put, stored_file
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != "signatures")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def lock_of(site: Site) -> Lock:
+    lock = read_lock(lock_path(site.manifest))
+    assert lock is not None
+    return lock
+
+
+def locked_sha256(site: Site, path: str) -> str:
+    return next(file.sha256 for file in lock_of(site).files if file.path == path)
+
+
+def test_a_built_bundle_is_verified(site: Site) -> None:
+    built = site.build()
+    anchors = Anchors(keys=(parse_public_key(site.public_key.read_bytes(), "release.pub"),))
+    verdict = verify(built.folder, anchors, unwatched)
+    assert verdict.words == "verified"
+    assert verdict.index.driver is not None
+    assert verdict.index.driver.version == "550.10"
+    assert built.fingerprint == site.key.public.fingerprint
+
+
+def test_the_launcher_pins_the_runtime(site: Site) -> None:
+    out = site.build().folder
+    assert f"RUNTIME_SHA256={locked_sha256(site, 'runtime.tar.gz')}\n" in (out / "install").read_text()
+
+
+def test_modes_do_not_depend_on_the_umask(site: Site) -> None:
+    before = os.umask(0o077)
+    try:
+        out = site.build().folder
+    finally:
+        os.umask(before)
+    for path in out.rglob("*"):
+        executable = path.is_dir() or path.name == "install"
+        assert stat.S_IMODE(path.stat().st_mode) == (0o755 if executable else 0o644), path
+
+
+def test_the_same_lock_gives_the_same_bytes_wherever_and_whenever(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tree(site.build("first").folder)
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    time.tzset()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    before = os.umask(0)
+    try:
+        assert tree(site.build("second").folder) == first
+    finally:
+        os.umask(before)
+
+
+def test_a_second_build_asks_only_for_the_runtime(site: Site) -> None:
+    site.build("first")
+    site.asked.names.clear()
+    site.build("second")
+    assert site.asked.names == ["runtime"]
+
+
+def test_a_changed_part_of_the_manifest_is_resolved_again_and_no_other(site: Site) -> None:
+    site.build("first")
+    site.asked.names.clear()
+    site.rewrite("sequence: 7", "sequence: 8")
+    site.rewrite("27.4.0", "27.5.0")
+    site.build("second")
+    assert site.asked.names == ["runtime", "docker"]
+
+
+def test_what_was_found_before_a_failure_is_kept(site: Site) -> None:
+    def unreachable(manifest: Manifest, work: Workplace) -> Found:
+        raise UnreachableError("no docker")
+
+    site.asked.image = unreachable
+    with pytest.raises(UnreachableError):
+        site.build()
+    assert set(lock_of(site).parts) == {"runtime", "driver", "docker", "toolkit"}
+    site.asked.image = find_image
+    site.asked.names.clear()
+    site.build()
+    assert site.asked.names == ["runtime", "image", "model"]
+
+
+def test_nothing_large_is_written_twice(site: Site) -> None:
+    out = site.build().folder
+    cached = site.work.cache.path(locked_sha256(site, "docker/docker.tgz"))
+    assert (out / "docker/docker.tgz").samefile(cached)
+
+
+def test_damage_in_the_cache_is_noticed_and_fetched_again(site: Site) -> None:
+    first = tree(site.build("first").folder)
+    cached = site.work.cache.path(locked_sha256(site, "driver/driver.run"))
+    content = bytearray(cached.read_bytes())
+    content[50_000] ^= 1
+    cached.unlink()
+    cached.write_bytes(content)
+    assert tree(site.build("second").folder) == first
+    assert "driver/driver.run: damaged in the cache, fetching it again" in site.told
+
+
+def test_damage_in_the_image_is_taken_from_its_source_again(site: Site) -> None:
+    first = tree(site.build("first").folder)
+    site.work.cache.drop(locked_sha256(site, "image/oci-layout"))
+    site.asked.names.clear()
+    assert tree(site.build("second").folder) == first
+    assert site.asked.names == ["runtime", "image"]
+
+
+def test_a_source_that_changed_since_it_was_locked_is_refused(site: Site) -> None:
+    site.build("first")
+    site.work.cache.drop(locked_sha256(site, "driver/driver.run"))
+    (site.folder / "driver.run").write_bytes(b"#!/bin/sh\nanother")
+    with pytest.raises(DamagedError, match="no longer what was locked") as caught:
+        site.build("second")
+    assert "--update driver" in caught.value.hint
+
+
+def test_update_takes_the_source_as_it_is_now(site: Site) -> None:
+    site.build("first")
+    (site.folder / "driver.run").write_bytes(b"#!/bin/sh\nanother")
+    before = locked_sha256(site, "driver/driver.run")
+    lock_manifest(site.manifest, ("driver",), site.asked.sources(), site.work)
+    assert locked_sha256(site, "driver/driver.run") != before
+
+
+def test_update_of_an_unknown_part_names_the_parts(site: Site) -> None:
+    with pytest.raises(UsageError, match=r"--update fan: the manifest has runtime, driver"):
+        lock_manifest(site.manifest, ("fan",), site.asked.sources(), site.work)
+
+
+@pytest.mark.parametrize("change", ["weights*1", "added", "gone"])
+def test_a_model_that_changed_since_it_was_locked_is_refused(site: Site, change: str) -> None:
+    site.build("first")
+    weights = site.model / "model.safetensors"
+    if change == "added":
+        (site.model / "more.safetensors").touch()
+    else:
+        weights.unlink()
+    if change.startswith("weights"):
+        weights.write_bytes(b"WEIGHTS" * 1000)
+    with pytest.raises(DamagedError) as caught:
+        site.build("second")
+    assert "--update model" in caught.value.hint
+    assert not (site.folder / "second").exists()
+    assert not (site.folder / "second.partial").exists()
+
+
+def test_the_same_sequence_with_other_content_is_refused(site: Site) -> None:
+    site.build("first")
+    site.rewrite("name: tiny\n", "name: tiny\nserve: {max_model_len: 512}\n")
+    with pytest.raises(RefusedError, match="signed already, with other content") as caught:
+        site.build("second")
+    assert caught.value.hint == "set `sequence: 8` in the manifest"
+    assert not (site.folder / "second").exists()
+    site.rewrite("sequence: 7", "sequence: 8")
+    site.build("second")
+
+
+def test_a_lower_sequence_is_refused_before_anything_is_asked(site: Site) -> None:
+    site.build("first")
+    site.asked.names.clear()
+    site.rewrite("sequence: 7", "sequence: 6")
+    with pytest.raises(RefusedError, match="6 is lower than 7"):
+        site.build("second")
+    assert site.asked.names == []
+
+
+def test_auto_becomes_the_backend_that_the_image_can(site: Site) -> None:
+    assert site.build("first").sealed.index.cluster.backend == "mp"
+
+    def with_ray(manifest: Manifest, work: Workplace) -> Found:
+        found = find_image(manifest, work)
+        assert isinstance(found.component, Image)
+        return Found(replace(found.component, versions={"vllm": "0.6.4", "ray": "2.40.0"}), found.files)
+
+    site.asked.image = with_ray
+    site.rewrite("vllm:small", "vllm:other")
+    site.rewrite("sequence: 7", "sequence: 8")
+    assert site.build("second").sealed.index.cluster.backend == "ray"
+    backend = lock_of(site).backend
+    assert backend is not None
+    assert backend.reason == "the image holds Ray"
+
+
+def test_ray_is_refused_where_the_image_holds_none(site: Site) -> None:
+    site.rewrite("name: tiny\n", "name: tiny\ncluster: {backend: ray}\n")
+    with pytest.raises(RefusedError, match="holds no Ray"):
+        site.build()
+
+
+def test_only_what_the_manifest_names_is_in_the_bundle(site: Site) -> None:
+    for line in ("driver", "docker", "toolkit"):
+        text = site.manifest.read_text()
+        site.manifest.write_text("".join(x for x in text.splitlines(keepends=True) if not x.startswith(line)))
+    index = parse_index((site.build().folder / "bundle.json").read_bytes())
+    assert (index.driver, index.docker, index.toolkit) == (None, None, None)
+    assert {file.kind for file in index.files} == {"launcher", "runtime", "image", "model"}
+
+
+def test_names_that_differ_only_in_case_are_refused(site: Site) -> None:
+    def twice(manifest: Manifest, work: Workplace) -> Found:
+        found = find_image(manifest, work)
+        more = (stored_file(work.cache, f"image/{name}", "image", b"x") for name in ("Blob", "blob"))
+        return Found(found.component, (*found.files, *more))
+
+    site.asked.image = twice
+    with pytest.raises(MalformedError, match="equal in lower case"):
+        site.build()
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Path]:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "precious").write_text("mine")
+    yield target
+    assert (target / "precious").read_text() == "mine"
+
+
+def test_a_folder_that_holds_something_is_left_alone(site: Site, full: Path) -> None:
+    with pytest.raises(UsageError, match="not empty"):
+        site.build("out")
+
+
+def test_a_build_killed_before_leaves_nothing_in_the_way(site: Site) -> None:
+    partial = site.folder / "out.partial" / "model"
+    partial.mkdir(parents=True)
+    (partial / "half").write_bytes(b"half")
+    assert "half" not in {path.name for path in site.build().folder.rglob("*")}
+
+
+def test_a_cache_entry_of_another_length_is_replaced(site: Site) -> None:
+    stored = put(site.work.cache, b"content")
+    site.work.cache.path(stored.sha256).write_bytes(b"cut")
+    put(site.work.cache, b"content")
+    assert site.work.cache.path(stored.sha256).read_bytes() == b"content"

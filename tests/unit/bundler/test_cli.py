@@ -1,0 +1,177 @@
+"""What people type, and the exit codes their scripts see."""
+
+import errno
+import json
+from pathlib import Path
+
+import pytest
+
+from bundler.cli import bundle, run
+from bundler.signing import load_key
+from tests.unit.bundler.making import Site
+
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def out(site: Site) -> str:
+    return str(site.build().folder)
+
+
+@pytest.mark.parametrize("arguments", [("fly",), ("verify",), ("verify", "x", "--fast"), ("build", "x")])
+def test_a_mistyped_command_is_2(arguments: tuple[str, ...], capsys: Output) -> None:
+    assert run(arguments) == 2
+    assert capsys.readouterr().err.startswith("Usage: bundle")
+
+
+def test_help_is_there_for_every_command(capsys: Output) -> None:
+    for name in bundle.commands:
+        assert run((name, "-h")) == 0
+    assert "--fingerprint" in capsys.readouterr().out
+
+
+def test_an_error_is_one_line_and_a_hint(site: Site, capsys: Output) -> None:
+    site.rewrite("sequence: 7", "sequenze: 7")
+    assert run(("lint", str(site.manifest))) == 2
+    assert capsys.readouterr().err.splitlines()[0] == f"error: {site.manifest}: sequenze: unknown key"
+
+
+def test_a_missing_manifest_says_how_to_get_one(tmp_path: Path, capsys: Output) -> None:
+    assert run(("lint", str(tmp_path / "m.yaml"))) == 2
+    assert "hint: name a manifest; `bundle init FILE` writes a first one" in capsys.readouterr().err
+
+
+def test_init_writes_a_manifest_and_never_over_one(tmp_path: Path, capsys: Output) -> None:
+    path = tmp_path / "m.yaml"
+    assert run(("init", str(path))) == 0
+    path.write_text("mine")
+    assert run(("init", str(path))) == 2
+    assert path.read_text() == "mine"
+
+
+def test_lint_says_everything_and_exits_as_the_first(site: Site, capsys: Output) -> None:
+    assert run(("lint", str(site.manifest))) == 0
+    (site.model / "a.pkl").touch()
+    (site.model / "b.py").touch()
+    assert run(("lint", str(site.manifest))) == 6
+    assert capsys.readouterr().err.count("error: ") == 2
+
+
+def test_lint_refuses_a_broken_lock(site: Site) -> None:
+    site.manifest.with_suffix(".lock").write_text("<<<<")
+    assert run(("lint", str(site.manifest))) == 2
+
+
+def test_verify_without_an_anchor_is_3(out: str, capsys: Output) -> None:
+    assert run(("verify", out)) == 3
+    text = capsys.readouterr().out
+    assert "intact, not authenticated" in text
+    assert "verified" not in text
+
+
+def test_no_fingerprint_is_shown_that_only_the_medium_knows(site: Site, out: str, capsys: Output) -> None:
+    for arguments in ((), ("-o", "json"), ("--quick",)):
+        assert run(("verify", out, *arguments)) == 3
+    assert site.key.public.fingerprint not in "".join(capsys.readouterr())
+
+
+def test_verify_with_an_anchor_is_0(site: Site, out: str, capsys: Output) -> None:
+    assert run(("verify", out, "--trusted-key", str(site.public_key))) == 0
+    assert f"{out}: verified" in capsys.readouterr().out
+    spaced = ":".join(site.key.public.fingerprint.upper()[n : n + 2] for n in range(0, 64, 2))
+    assert run(("verify", out, "--fingerprint", spaced, "-o", "json")) == 0
+    assert json.loads(capsys.readouterr().out)["signers"] == [site.key.public.fingerprint]
+
+
+@pytest.mark.parametrize("digits", ["abcdef", "0" * 16, "0" * 63 + "g", "0" * 65, ""])
+def test_a_fingerprint_is_all_of_its_digits(out: str, digits: str) -> None:
+    assert run(("verify", out, "--fingerprint", digits)) == 2
+
+
+def test_a_key_that_is_none_is_no_anchor(site: Site, out: str) -> None:
+    assert run(("verify", out, "--trusted-key", str(site.manifest))) == 3
+    assert run(("verify", out, "--trusted-key", "none")) == 2
+
+
+def test_verify_of_no_bundle(tmp_path: Path) -> None:
+    assert run(("verify", str(tmp_path / "none"))) == 7
+    assert run(("verify", str(tmp_path))) == 3
+
+
+def test_inspect_prints_the_index(out: str, capsys: Output) -> None:
+    assert run(("inspect", out)) == 0
+    assert "tiny" in capsys.readouterr().out
+    assert run(("inspect", out, "-o", "json")) == 0
+    assert capsys.readouterr().out.encode() == Path(out, "bundle.json").read_bytes()
+
+
+def test_keygen_and_sign(site: Site, out: str, capsys: Output) -> None:
+    phrase = site.folder / "phrase"
+    phrase.write_text("open sesame\n")
+    name = site.folder / "second"
+    assert run(("keygen", str(name), "--passphrase-file", str(phrase))) == 0
+    fingerprint = load_key(name.with_suffix(".key"), lambda: b"open sesame").public.fingerprint
+    assert fingerprint in capsys.readouterr().out
+    sign = ("sign", out, "--key", str(name.with_suffix(".key")), "--passphrase-file", str(phrase), "-y")
+    assert run(sign) == 0
+    shown = capsys.readouterr().out
+    assert "sequence     7" in shown
+    assert "target       x86_64" in shown
+    assert run(("verify", out, "--fingerprint", fingerprint)) == 0
+
+
+def test_sign_asks_first(site: Site, out: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sorted(Path(out, "signatures").iterdir())
+    (site.folder / "no").write_text("n\n")
+    with (site.folder / "no").open() as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        assert run(("sign", out, "--key", str(site.folder / "release.key"))) == 2
+    assert sorted(Path(out, "signatures").iterdir()) == before
+
+
+def test_an_encrypted_key_without_anybody_to_ask_is_2(site: Site, out: str, capsys: Output) -> None:
+    phrase = site.folder / "phrase"
+    phrase.write_text("x")
+    run(("keygen", str(site.folder / "k"), "--passphrase-file", str(phrase)))
+    with phrase.open() as stdin, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdin", stdin)
+        assert run(("sign", out, "-y", "--key", str(site.folder / "k.key"))) == 2
+    assert "--passphrase-file" in capsys.readouterr().err
+
+
+def test_a_key_that_others_may_read_is_warned_of(site: Site, out: str, capsys: Output) -> None:
+    (site.folder / "release.key").chmod(0o644)
+    assert run(("sign", out, "-y", "--key", str(site.folder / "release.key"))) == 0
+    assert "warning: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [(OSError(errno.ENOSPC, "No space left on device", "x"), 7), (PermissionError(errno.EACCES, "denied"), 7)],
+)
+def test_what_the_system_refuses_is_7(
+    raised: OSError, code: int, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(bundle.commands["init"], "callback", fail)
+    assert run(("init",)) == code
+    assert str(raised.strerror) in capsys.readouterr().err
+
+
+def test_a_stopped_command_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bundle.commands["init"], "callback", stop)
+    assert run(("init",)) == 130
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(bundle.commands["init"], "callback", bug)
+    with pytest.raises(ZeroDivisionError):
+        run(("init",))

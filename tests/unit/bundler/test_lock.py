@@ -1,0 +1,75 @@
+"""A lock survives being written and read, and is never half there."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from bundler.build import lock_manifest
+from bundler.lock import Lock, Signed, lock_path, parse_lock, read_lock, render_lock, write_lock
+from installer.errors import RefusedError, UsageError
+from tests.unit.bundler.making import Site
+
+
+def test_a_written_lock_reads_the_same(site: Site) -> None:
+    lock = lock_manifest(site.manifest, (), site.asked.sources(), site.work)
+    assert read_lock(lock_path(site.manifest)) == lock
+    assert parse_lock(render_lock(lock), "x") == lock
+
+
+def test_it_says_for_each_digest_how_it_is_known(site: Site) -> None:
+    sha256 = hashlib.sha256((site.folder / "driver.run").read_bytes()).hexdigest()
+    site.rewrite("url: driver.run", f"url: driver.run, sha256: {sha256}")
+    lock = lock_manifest(site.manifest, (), site.asked.sources(), site.work)
+    known = {file.path: file.known_by for file in lock.files}
+    assert known["driver/driver.run"] == "manifest"
+    assert known["docker/docker.tgz"] == "first use"
+
+
+def test_it_is_sorted_one_value_a_line(site: Site) -> None:
+    lock = lock_manifest(site.manifest, (), site.asked.sources(), site.work)
+    text = render_lock(lock).decode()
+    paths = [line for line in text.splitlines() if '"path": "model/' in line]
+    assert paths == sorted(paths)
+    assert max(map(len, text.splitlines())) < 120
+
+
+def test_no_lock_is_no_error(tmp_path: Path) -> None:
+    assert read_lock(tmp_path / "none.lock") is None
+
+
+def test_its_name_is_the_manifests() -> None:
+    assert lock_path(Path("a/qwen2.5.yaml")) == Path("a/qwen2.5.lock")
+    assert lock_path(Path("a/qwen2.5")) == Path("a/qwen2.5.lock")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"<<<<<<< ours\n", b"[]", b'{"format": 2, "parts": {}}', b'{"format": 1, "parts": {"fan": {}}}', b"\xff"],
+)
+def test_a_broken_lock_says_what_to_do(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "m.lock"
+    path.write_bytes(data)
+    with pytest.raises(UsageError) as caught:
+        read_lock(path)
+    assert "bundle lock" in caught.value.hint
+
+
+def test_a_failed_write_leaves_the_old_lock(tmp_path: Path) -> None:
+    path = tmp_path / "m.lock"
+    write_lock(path, Lock(signed=Signed(1, "a" * 64)))
+    (tmp_path / "m.lock.partial").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_lock(path, Lock())
+    assert read_lock(path) == Lock(signed=Signed(1, "a" * 64))
+
+
+def test_sequences() -> None:
+    signed = Signed(5, "a" * 64)
+    signed.refuse_lower(5)
+    signed.refuse_other(5, "a" * 64)
+    signed.refuse_other(6, "b" * 64)
+    with pytest.raises(RefusedError):
+        signed.refuse_lower(4)
+    with pytest.raises(RefusedError):
+        signed.refuse_other(5, "b" * 64)

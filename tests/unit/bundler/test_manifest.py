@@ -1,0 +1,116 @@
+"""A manifest means what it says, and nothing that two readers might take differently."""
+
+from pathlib import Path
+
+import pytest
+
+from bundler.manifest import LARGEST_MANIFEST, Manifest, parse_manifest, parse_yaml
+from installer.errors import UsageError
+from tests.unit.bundler.making import MANIFEST
+
+SMALLEST = 'name: tiny\nimage: {ref: "vllm:small"}\nmodel: {path: models/tiny}\n'
+
+
+def parse(text: str) -> Manifest:
+    return parse_manifest(text.encode(), Path("site/m.yaml"))
+
+
+def test_all_but_name_image_and_model_may_be_left_out() -> None:
+    manifest = parse(SMALLEST)
+    assert (manifest.version, manifest.sequence) == ("1", 1)
+    assert (manifest.driver, manifest.docker, manifest.toolkit) == (None, None, None)
+    assert (manifest.runtime.source, manifest.cluster.backend) == ("host", "auto")
+    assert (manifest.target.arch, manifest.target.glibc, manifest.target.packages) == ("x86_64", "2.17", "rpm")
+    assert (manifest.model.name, manifest.serve.name) == ("tiny", "tiny")
+    assert manifest.model_folder == Path("site/models/tiny")
+
+
+@pytest.mark.parametrize("part", ["name", "image", "model"])
+def test_name_image_and_model_may_not(part: str) -> None:
+    text = "".join(line for line in SMALLEST.splitlines(keepends=True) if not line.startswith(part))
+    with pytest.raises(UsageError, match=rf"^site/m\.yaml: {part}: missing$"):
+        parse(text)
+
+
+def test_every_scalar_is_text() -> None:
+    assert parse_yaml(b"{a: 550.10, b: no, c: 012, d: 12:30:45, e: ~, f: 1e3, g: 2026-11-01}") == {
+        "a": "550.10",
+        "b": "no",
+        "c": "012",
+        "d": "12:30:45",
+        "e": "~",
+        "f": "1e3",
+        "g": "2026-11-01",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a: 1\nb: 2\na: 3", "line 3: key 'a' stands twice"),
+        ("a:\n  - &x 1\n  - *x", "line 2: anchors and aliases"),
+        ("a: 1\nb: *x", "line 2: anchors and aliases"),
+        ("a: !!python/object/apply:os.system [id]", "line 1: tags"),
+        ("a: !!str 1", "line 1: tags"),
+        ("a: 1\n\tb: 2", "line 2: "),
+        ("[" * 100, "line 1: nested deeper"),
+        ("{a: 1}: b", "line 1: a key is not text"),
+        ("a: [1", "line 1: "),
+        ("--- 1\n--- 2", "line 2: "),
+        ("a: \x07", "unacceptable character"),
+        ("- a", "document: not a mapping"),
+        ("", "model: missing"),
+        ("#" * (LARGEST_MANIFEST + 1), "larger than 1048576 bytes"),
+    ],
+)
+def test_what_two_readers_might_take_differently_is_refused(text: str, why: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(text)
+    assert why in str(caught.value)
+
+
+def test_other_encodings_are_refused() -> None:
+    for data in (SMALLEST.encode("utf-16"), "name: é".encode("latin-1")):
+        with pytest.raises(UsageError, match="not UTF-8"):
+            parse_manifest(data, Path("m.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ("sequence: 7", "sequenze: 7", "sequenze: unknown key"),
+        ("sequence: 7", "sequence: 0", "sequence: 0 is not between"),
+        ("sequence: 7", "sequence: one", "sequence: not a whole number"),
+        ("sequence: 7", "format: 2", "format: 2 is not between 1 and 1"),
+        ("sequence: 7", "serve: {port: 22}", "serve.port: 22 is not between"),
+        ("sequence: 7", "serve: {port: 65536}", "serve.port: 65536 is not between"),
+        ("sequence: 7", "serve: {port: [1]}", "serve.port: not a whole number"),
+        ("sequence: 7", "serve: {port: 6379}", "serve.port: 6379 is cluster.port too"),
+        ("sequence: 7", "serve: {args: [--host, 0.0.0.0]}", "serve.args: --host weakens the node"),
+        ("sequence: 7", "cluster: {nodes: 0}", "cluster.nodes: 0 is not between"),
+        ("sequence: 7", "cluster: {backend: mpi}", "cluster.backend: 'mpi' is not one of auto, ray, mp"),
+        ("sequence: 7", "cluster: {env: {LD_PRELOAD: x}}", "cluster.env.LD_PRELOAD: set by the installer"),
+        ("sequence: 7", "runtime: {source: standalone}", "runtime.source: 'standalone' is not one of host"),
+        ("sequence: 7", "target: {arch: aarch64}", "target.arch: 'aarch64' is not one of x86_64"),
+        ("name: tiny", "name: Tiny", "name: 'Tiny' is not a name"),
+        ("550.10", "../550", "driver.version: '../550' is not a version"),
+        ("driver.run", "ftp://x/y", "driver.url: ftp:// is not one of"),
+        ("driver.run", "https://me:secret@x/y", "driver.url: holds a user name"),
+        ("driver.run", "x, sha256: 12", "driver.sha256: '12' is not 64 lower-case hex digits"),
+        ("vllm:small", "--privileged", "image.ref: '--privileged' is not an image reference"),
+        ("tiny-model", "-v", "model.name: '-v' is not a folder name"),
+        ("tiny-model", "x, allow: [all]", "model.allow: 'all' is not one of pickle, code"),
+        ("tiny-model", "x, sha256: {a: b}", "model.sha256.a: 'b' is not 64 lower-case hex digits"),
+        ("tiny-model", '"x\\ny"', "model.path: 'x\\\\ny' has a control character"),
+    ],
+)
+def test_mistakes_name_their_place(old: str, new: str, where: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(MANIFEST.replace(old, new))
+    assert where in str(caught.value)
+
+
+def test_a_version_keeps_its_zeros() -> None:
+    driver = parse(MANIFEST).driver
+    assert driver is not None
+    assert driver.version == "550.10"

@@ -1,0 +1,125 @@
+"""What a manifest may say of cluster and server."""
+
+import pytest
+
+from installer.errors import MalformedError, UsageError
+from installer.index.serve_args import OURS, WEAKENING
+from installer.index.settings import GCS_PORT, RAY_PORTS, ClusterSettings, ServeSettings, check_ports
+from installer.index.strict import Place, Value
+
+
+def cluster(**values: Value) -> ClusterSettings:
+    return ClusterSettings.read(Place({"backend": "ray", **values}, "cluster"))
+
+
+def serve(**values: Value) -> ServeSettings:
+    return ServeSettings.read(Place({"name": "tiny", **values}, "serve"))
+
+
+def test_both_survive_being_written() -> None:
+    settings = serve(max_model_len=512, args=["--dtype", "half"])
+    assert ServeSettings.read(Place(settings.document(), "serve")) == settings
+    nodes = cluster(nodes=3, env={"NCCL_DEBUG": "INFO"})
+    assert ClusterSettings.read(Place(nodes.document(), "cluster")) == nodes
+    assert serve(tensor_parallel_size=4, pipeline_parallel_size=2).world_size == 8
+
+
+@pytest.mark.parametrize("port", [0, 22, 1023, 65536, "8000", [8000], True])
+def test_a_port_is_a_free_number(port: Value) -> None:
+    with pytest.raises(MalformedError):
+        serve(port=port)
+    with pytest.raises(MalformedError):
+        cluster(port=port)
+
+
+@pytest.mark.parametrize(
+    "arg",
+    [f"--{name}" for name in (*WEAKENING, *OURS)]
+    + [
+        "--host=0.0.0.0",
+        "--trust_remote_code",
+        "--trust-remote",
+        "--tensor-parallel-size=9",
+        "-tp",
+        "-tp=2",
+        "--port",
+        "--ho",
+    ],
+)
+def test_options_that_weaken_or_are_ours_are_refused_in_any_spelling(arg: str) -> None:
+    with pytest.raises(MalformedError, match=r"^serve\.args: "):
+        serve(args=[arg])
+
+
+def test_a_named_opt_in_allows_that_one_option() -> None:
+    assert serve(args=["--trust-remote-code"], allow=["trust-remote-code"]).allow == ("trust-remote-code",)
+    with pytest.raises(MalformedError):
+        serve(args=["--host", "::"], allow=["trust-remote-code"])
+    for name in ("port", "dtype", "--host", ""):
+        with pytest.raises(MalformedError):
+            serve(allow=[name])
+
+
+@pytest.mark.parametrize(
+    "name", ["LD_PRELOAD", "PATH", "VLLM_HOST_IP", "VLLM_API_KEY", "lower", "A=B", "A B", "", "1A", "A\n"]
+)
+def test_a_reserved_or_odd_variable_is_refused(name: str) -> None:
+    with pytest.raises(MalformedError):
+        cluster(env={name: "x"})
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\x00", "\x1b"])
+def test_a_value_of_a_variable_is_one_line(value: str) -> None:
+    with pytest.raises(MalformedError):
+        cluster(env={"NCCL_DEBUG": value})
+
+
+def test_values_that_a_shell_would_read_are_only_text() -> None:
+    text = """%n %% $HOME ${IFS} a" --privileged "b \\x0a ; rm -rf / '`id`'"""
+    assert cluster(env={"NCCL_X": text}).env["NCCL_X"] == text
+
+
+@pytest.mark.parametrize("size", ["10g", "512m", "10.24g"])
+def test_a_size_for_docker(size: str) -> None:
+    assert cluster(shm_size=size).shm_size == size
+
+
+@pytest.mark.parametrize("size", ["10", "10G", "-1g", "1e3g", "10 g", "", "999999g"])
+def test_other_sizes_are_refused(size: str) -> None:
+    with pytest.raises(MalformedError):
+        cluster(shm_size=size)
+
+
+@pytest.mark.parametrize("fraction", ["0.95", "0.9", "1.0", "1"])
+def test_a_fraction(fraction: str) -> None:
+    assert serve(gpu_memory_utilization=fraction).gpu_memory_utilization == fraction
+
+
+@pytest.mark.parametrize("fraction", ["1.1", "0", ".9", "-0.5", "0.9x", "9e-1", "nan", ""])
+def test_other_fractions_are_refused(fraction: str) -> None:
+    with pytest.raises(MalformedError):
+        serve(gpu_memory_utilization=fraction)
+
+
+class Written(Place):
+    error = UsageError
+
+
+@pytest.mark.parametrize(
+    ("cluster_port", "serve_port"),
+    [
+        (GCS_PORT, GCS_PORT),
+        (8000, 8000),
+        (RAY_PORTS["--node-manager-port"], 8000),
+        (6379, 6380),
+        (6379, 20500),
+        (20500, 8000),
+    ],
+)
+def test_two_services_on_one_port_are_refused(cluster_port: int, serve_port: int) -> None:
+    with pytest.raises(UsageError):
+        check_ports(Written({}, ""), cluster(port=cluster_port), serve(port=serve_port))
+
+
+def test_the_defaults_do_not_collide() -> None:
+    check_ports(Written({}, ""), cluster(), serve())
