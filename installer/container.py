@@ -1,6 +1,7 @@
 """The docker and vLLM command lines of a node, as values."""
 
 import re
+from importlib.resources import files
 
 from installer.index.settings import MP_MASTER_PORT, RAY_PORTS
 from installer.node import STATE
@@ -13,6 +14,8 @@ CACHE = f"{STATE}/cache"  # compiled kernels outlive the container, so that a re
 _MODELS_INSIDE = "/models"
 _RAY_WITH_TOKENS = (2, 52)  # from this version on Ray has RAY_AUTH_MODE
 STOP_SECONDS = 60
+# Fixed files that keep the container from asking name servers and cloud metadata services.
+_SILENCERS = {"resolv.conf": "/etc/resolv.conf", "ray_bootstrap_config.yaml": "/root/ray_bootstrap_config.yaml"}
 RDMA_DEVICES = "/dev/infiniband"
 _RDMA = ("--device", RDMA_DEVICES, "--cap-add", "IPC_LOCK", "--ulimit", "memlock=-1")
 
@@ -27,10 +30,11 @@ def start_node(config: NodeConfig, image_id: str, config_digest: str, *, rdma: b
         *("docker", "run", "--rm", "--pull=never", "--init", "--name", CONTAINER),
         *("--label", f"{LABEL}=node", "--label", f"{CONFIG_LABEL}={config_digest}"),
         *("--network", "host", "--gpus", "all", "--shm-size", config.cluster.shm_size),
-        *("--ulimit", "nofile=65536:65536", *(_RDMA if rdma else ())),
+        *(_RDMA if rdma else ()),
         *("--log-driver", "json-file", "--log-opt", "max-size=100m", "--log-opt", "max-file=3"),
         *("--mount", f"type=bind,source={config.model_dir},target={model_inside(config)},readonly"),
         *("--mount", f"type=bind,source={CACHE},target=/root/.cache"),
+        *(word for name, target in _SILENCERS.items() for word in ("--mount", _fixed(name, target))),
         *(f"--env={name}={value}" for name, value in sorted(environment(config).items())),
         *("--entrypoint", program, image_id, *arguments),
     )
@@ -63,6 +67,7 @@ def environment(config: NodeConfig) -> dict[str, str]:
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9",  # Ray 2.60 reports even that reports are disabled
         **_ray_authentication(config),
     }
 
@@ -84,6 +89,10 @@ def serve_command(config: NodeConfig) -> tuple[str, ...]:
         *("--gpu-memory-utilization", serve.gpu_memory_utilization),
         *("--port", str(serve.port), *length, *_executor(config), *serve.args),
     )
+
+
+def _fixed(name: str, target: str) -> str:
+    return f"type=bind,source={files('installer.inside').joinpath(name)},target={target},readonly"
 
 
 def _executor(config: NodeConfig) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
-"""The testbed by hand: python -m testbed inputs | up NAME... | enter NAME [COMMAND...] | down | clean."""
+"""The testbed by hand: `python -m testbed --help`."""
 
+import argparse
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from testbed import inputs
@@ -14,19 +14,47 @@ from testbed.nodes import ENVIRONMENT
 from testbed.site import Site, standing
 
 BUILD = Path(__file__).parents[2] / "build"
-PREFIX = "hand"
-USAGE = 2
 
 
-def make_inputs(*_: str) -> None:
+def main() -> int:
+    chosen = parser().parse_args()
+    try:
+        chosen.run(chosen)
+    except TestbedError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    whole = argparse.ArgumentParser(prog="python -m testbed")
+    whole.add_argument("--site", default="hand", help="which site, when there are several (default: %(default)s)")
+    actions = whole.add_subparsers(dest="action", required=True)
+    making = actions.add_parser("inputs", help="make every input that is absent")
+    making.set_defaults(run=lambda _: make_inputs())
+    starting = actions.add_parser("up", help="fresh nodes, switched on")
+    starting.add_argument("names", nargs="+", metavar="NAME")
+    starting.set_defaults(run=lambda chosen: up(chosen.site, tuple(chosen.names)))
+    entering = actions.add_parser("enter", help="a shell, or one command, in a node")
+    entering.add_argument("name")
+    entering.add_argument("command", nargs=argparse.REMAINDER)
+    entering.set_defaults(run=lambda chosen: enter(chosen.site, chosen.name, tuple(chosen.command)))
+    stopping = actions.add_parser("down", help="shut the nodes down; their files stay until clean")
+    stopping.set_defaults(run=lambda chosen: down(chosen.site))
+    cleaning = actions.add_parser("clean", help="remove nodes and network, stop the host's dockerd; the inputs stay")
+    cleaning.set_defaults(run=lambda chosen: clean(chosen.site))
+    return whole
+
+
+def make_inputs() -> None:
     began = time.monotonic()
     inputs.make_all(BUILD, lambda line: print(f"[{time.monotonic() - began:6.1f} s] {line}", flush=True))
 
 
-def up(*names: str) -> None:
-    """Fresh nodes, switched on; those of an earlier ``up`` are gone."""
+def up(prefix: str, names: tuple[str, ...]) -> None:
+    """Those of an earlier ``up`` are gone."""
     made = inputs.make_all(BUILD, print)
-    site = Site(BUILD, PREFIX, names)
+    site = Site(BUILD, prefix, names)
     site.create()
     for node in site.nodes.values():
         node.create(made.node_root)
@@ -34,44 +62,21 @@ def up(*names: str) -> None:
         print(f"{node.name}: {node.address}, its files are below {os.path.relpath(node.root)}")
 
 
-def enter(name: str, *command: str) -> None:
-    node = Site(BUILD, PREFIX, (name,)).nodes[name]
+def enter(prefix: str, name: str, command: tuple[str, ...]) -> None:
+    node = Site(BUILD, prefix, (name,)).nodes[name]
     words = node.entering(*(command or ("/bin/bash", "--login")))
     os.execvpe(words[0], words, {**ENVIRONMENT, "TERM": os.environ.get("TERM", "dumb")})  # noqa: S606
 
 
-def down(*_: str) -> None:
-    """Shuts the nodes down; their files stay until ``clean``."""
-    for node in standing(BUILD, Network(PREFIX)):
+def down(prefix: str) -> None:
+    for node in standing(BUILD, Network(prefix)):
         node.shut_down()
 
 
-def clean(*_: str) -> None:
-    """Removes nodes and network, and stops the host's dockerd; the inputs stay."""
-    Site(BUILD, PREFIX, ()).remove()
+def clean(prefix: str) -> None:
+    Site(BUILD, prefix, ()).remove()
     HostDocker(BUILD).stop()
 
 
-ACTIONS: dict[str, Callable[..., None]] = {
-    "inputs": make_inputs,
-    "up": up,
-    "enter": enter,
-    "down": down,
-    "clean": clean,
-}
-
-
-def main(words: list[str]) -> int:
-    if not words or words[0] not in ACTIONS:
-        print(__doc__, file=sys.stderr)
-        return USAGE
-    try:
-        ACTIONS[words[0]](*words[1:])
-    except TestbedError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

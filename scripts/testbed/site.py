@@ -14,14 +14,16 @@ class Site:
     """``with Site(build, "e2e", ("head", "worker")) as site``, then ``site.nodes["head"].create(...)``.
 
     ``prefix`` (short, without ``-``) keeps two sites apart, in ``build/nodes`` and on the host.
+    Without ``watched`` the nodes have no route to anywhere; with it, a default route and a name server that
+    lead to ``outside``, which counts what comes.
     """
 
-    def __init__(self, build: Path, prefix: str, names: tuple[str, ...]) -> None:
+    def __init__(self, build: Path, prefix: str, names: tuple[str, ...], *, watched: bool = False) -> None:
         self.build = build
         self.network = Network(prefix)
         self.outside = Outside(self.network, build=build)
         self.nodes = {
-            name: Node(name, f"10.77.0.{number}", self.network, build=build, outside=self.outside)
+            name: Node(name, f"10.77.0.{number}", self.network, build=build, outside=self.outside if watched else None)
             for number, name in enumerate(names, FIRST)
         }
 
