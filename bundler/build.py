@@ -48,10 +48,10 @@ def build(path: Path, target: Path, key: SigningKey | None, sources: Sources, wo
         if signed:
             signed.refuse_other(manifest.sequence, sealed.sums_digest)
         if key:
+            # Recorded first: no signed bundle may get away that the next build does not know of.
+            write_lock(lock_path(path), replace(lock, signed=Signed(manifest.sequence, sealed.sums_digest)))
             write_signature(draft.folder, sealed.sums, key)
         publish(draft, target)
-    if key:
-        write_lock(lock_path(path), replace(lock, signed=Signed(manifest.sequence, sealed.sums_digest)))
     return Built(target, sealed, key.public.fingerprint if key else "")
 
 

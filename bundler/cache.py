@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from bundler.filesystems import saying_where
+
 MODE = 0o644  # as in a bundle, so that an entry can be hard-linked into one
 _BUFFER = 1 << 20  # bytes
 _ABANDONED = 24 * 3600  # seconds without a write, after which nobody can still be at work on a file
@@ -89,7 +91,7 @@ class Cache:
         descriptor, name = tempfile.mkstemp(dir=aside)
         path = Path(name)
         try:
-            with os.fdopen(descriptor, "w+b") as file:
+            with saying_where(self.folder), os.fdopen(descriptor, "w+b") as file:
                 yield CacheWriter(file, path, self)
         finally:
             path.unlink(missing_ok=True)

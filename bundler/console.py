@@ -23,19 +23,18 @@ class Bars:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._lock = Lock()
-        self._total: tqdm[NoReturn] = self._bar("total", 0)
+        self._total: tqdm[NoReturn] | None = None
 
     @contextmanager
     def __call__(self, what: str, total: int | None, /) -> Iterator[Advance]:
+        overall = self._grown(total or 0)
         bar = self._bar(what, total)
-        with self._lock:
-            self._total.total = (self._total.total or 0) + (total or 0)
 
         def advance(count: int) -> None:
             with self._lock:
                 bar.update(count)
                 if total is not None:
-                    self._total.update(count)
+                    overall.update(count)
 
         start = time.monotonic()
         try:
@@ -48,7 +47,16 @@ class Bars:
         tqdm.write(line, file=self._stream)
 
     def close(self) -> None:
-        self._total.close()
+        if self._total is not None:
+            self._total.close()
+            self._total = None
+
+    def _grown(self, more: int) -> "tqdm[NoReturn]":
+        with self._lock:
+            if self._total is None:
+                self._total = self._bar("total", 0)
+            self._total.total = (self._total.total or 0) + more
+            return self._total
 
     def _bar(self, what: str, total: int | None) -> "tqdm[NoReturn]":
         return tqdm(
@@ -119,11 +127,13 @@ class Console:
         self.tell(f"warning: {text}")
 
     def say(self, text: str) -> None:
-        """A line of the result."""
+        """A line of the result, which comes after all that moves."""
+        self.close()
         _print(printable(text), sys.stdout)
 
     def say_json(self, text: str) -> None:
         """A document of ours; JSON escapes control characters by itself."""
+        self.close()
         _print(text, sys.stdout)
 
 

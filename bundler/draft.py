@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from bundler.filesystems import saying_where
 from installer.errors import LockedError, UsageError
 from installer.index.document import INDEX_NAME, KINDS, LAUNCHER_NAME, RUNTIME_NAME
 from installer.index.sums import SUMS_NAME
@@ -33,7 +34,7 @@ class Draft:
 
     @contextmanager
     def writing(self, name: str, mode: int = FILE_MODE) -> Iterator[BinaryIO]:
-        with self.path(name).open("xb") as file:
+        with saying_where(self.folder), self.path(name).open("xb") as file:
             set_mode(file, mode)
             yield file
             file.flush()

@@ -1,7 +1,9 @@
 """Whether the file system below a folder can hold what shall be written there."""
 
+import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bundler.lock import LockedFile
@@ -11,6 +13,7 @@ from installer.errors import EnvironmentProblemError
 _FAT = {"vfat", "msdos"}
 _FAT_LIMIT = 2**32 - 1  # bytes of one file
 _SPARE = 64 << 20  # bytes for the lists, the folders and the file system's own use
+_DISK_PROBLEMS = {errno.ENOSPC, errno.EDQUOT}
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -33,6 +36,19 @@ def check_room(folder: Path, needed: int) -> None:
             f"{folder}: {in_units(needed)} are to be copied there, {in_units(free)} are free",
             hint="free some space, or build on the file system of the cache, where nothing needs to be copied",
         )
+
+
+@contextmanager
+def saying_where(folder: Path) -> Iterator[None]:
+    """The system names no file when a disk is full, and a person has two that may be."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_PROBLEMS:
+            raise
+        raise EnvironmentProblemError(
+            f"{folder}: {error.strerror}", hint="free some space there; VLLM_AIRGAP_CACHE moves the cache elsewhere"
+        ) from error
 
 
 def _kind(folder: Path, mounts: str) -> str:

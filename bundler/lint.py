@@ -22,7 +22,7 @@ def refuse_problems(manifest: Manifest) -> None:
 
 
 def warnings(manifest: Manifest, lock: Lock | None) -> tuple[str, ...]:
-    return (*_runtime_warnings(), *_plain_http_warnings(manifest), *_lock_warnings(manifest, lock))
+    return (*_runtime_warnings(manifest), *_plain_http_warnings(manifest), *_lock_warnings(manifest, lock))
 
 
 def _parallel_sizes(manifest: Manifest) -> Iterator[AirgapError]:
@@ -49,11 +49,18 @@ def _model(manifest: Manifest) -> Iterator[AirgapError]:
 _RULES: tuple[Callable[[Manifest], Iterator[AirgapError]], ...] = (_parallel_sizes, _model)
 
 
-def _runtime_warnings() -> Iterator[str]:
+def _runtime_warnings(manifest: Manifest) -> Iterator[str]:
     """For ``runtime: host``, the only source there is."""
     name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
-    if name == "glibc":
-        yield f"runtime: the Python of this machine goes along; every node needs glibc {version} or newer"
+    if name == "glibc" and _numbers(version) > _numbers(manifest.target.glibc):
+        yield (
+            f"runtime: the Python of this machine goes along, so every node needs glibc {version} or newer, "
+            f"not just target.glibc {manifest.target.glibc}"
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in version.split("."))
 
 
 def _plain_http_warnings(manifest: Manifest) -> Iterator[str]:

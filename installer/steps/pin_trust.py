@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from installer.index.document import File
-from installer.node import OPT, PROGRAM, Node, sync_folder
+from installer.node import OPT, PROGRAM, Node, sync_file_system, sync_folder
 from installer.pinned import TRUST_JSON, TRUSTED_KEYS, Pinned
 from installer.staging import Staging, open_staged
 from installer.trust.keys import PublicKey
@@ -58,6 +58,7 @@ class PinTrust:
         shutil.rmtree(aside, ignore_errors=True)
         with open_staged(node, self.staging, self.runtime) as archive:
             unpack_runtime(archive, aside)
+        sync_file_system(aside)
         aside.rename(node.at(self._runtime_folder))
         sync_folder(node.at(OPT))
         node.relabel(self._runtime_folder)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -77,6 +78,11 @@ def build(inputs: Inputs, docker: HostDocker, folder: Path, wish: Wish) -> Relea
         said = bundle_command("build", str(description), "-o", str(bundle), "--key", str(key), docker=docker)
     found = re.search(r"\b[0-9a-f]{64}\b(?=\s*$)", said)
     return Release(bundle, key, found[0] if found else "")
+
+
+def clear(folder: Path) -> None:
+    """What an earlier run left."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def bundle_command(*words: str, docker: HostDocker | None = None) -> str:

@@ -57,7 +57,9 @@ def test_a_build_refuses_what_lint_refuses(site: Site) -> None:
 
 
 def test_a_bundled_python_wants_a_glibc(site: Site) -> None:
-    assert any("glibc 2." in warning for warning in warnings(read_manifest(site.manifest), None))
+    assert any("needs glibc 2." in warning for warning in warnings(read_manifest(site.manifest), None))
+    site.rewrite("sequence: 7", 'sequence: 7\ntarget: {glibc: "2.99"}')
+    assert warnings(read_manifest(site.manifest), None) == ()
 
 
 def test_plain_http_without_a_digest_is_warned_of(site: Site) -> None:

@@ -1,0 +1,135 @@
+"""A systemd with unit files below a root, what it has read of them, and what is active."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from installer.node import Output
+from tests.fakes.changes import Changes
+
+_FOLDERS = ("etc/systemd/system", "usr/lib/systemd/system")
+_WANTED = "etc/systemd/system/multi-user.target.wants"
+OK = Output(0, "", "")
+
+
+def failed(stderr: str, code: int = 1) -> Output:
+    return Output(code, "", stderr)
+
+
+@dataclass
+class UnitActions:
+    """What starting and stopping a unit does. ``start`` gives the state in which the unit is then."""
+
+    start: Callable[[], str] = lambda: "active"
+    stop: Callable[[], None] = lambda: None
+
+
+@dataclass
+class FakeSystemd:
+    """As strict as systemd 219: a unit file that was not there at the last reload is not found."""
+
+    root: Path
+    changes: Changes
+    reloaded: Callable[[], None]
+    actions: dict[str, UnitActions] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
+    loaded: dict[str, bytes] = field(default_factory=dict)
+
+    def command(self, arguments: tuple[str, ...]) -> Output:
+        verb, *rest = arguments
+        looks: dict[str, Callable[..., Output]] = {
+            "is-active": self._is_active,
+            "is-enabled": self._is_enabled,
+            "show": self._show,
+        }
+        if verb in looks:
+            return looks[verb](*rest)
+        changes: dict[str, Callable[..., Output]] = {
+            "daemon-reload": self._reload,
+            "enable": self._enable,
+            "start": self._start,
+            "stop": self._stop,
+            "restart": self._restart,
+        }
+        self.changes.about_to(f"systemctl {' '.join(arguments)}")
+        return changes[verb](*rest)
+
+    def boot(self, units: tuple[str, ...]) -> None:
+        """Start those of ``units`` that are enabled."""
+        self.reload()
+        for unit in units:
+            if self._is_enabled(unit).succeeded:
+                self._start(unit)
+
+    def shut_down(self) -> None:
+        for unit in list(self.states):
+            self._stop(unit)
+
+    def reload(self) -> None:
+        """Read all unit files; running containers lose their GPUs by it."""
+        names = {path.name for folder in _FOLDERS for path in (self.root / folder).glob("*.service")}
+        self.loaded = {name: self._file(name) or b"" for name in names}
+        self.reloaded()
+
+    def _file(self, unit: str) -> bytes | None:
+        found = [self.root / folder / unit for folder in _FOLDERS if (self.root / folder / unit).is_file()]
+        return found[0].read_bytes() if found else None
+
+    def _is_active(self, unit: str) -> Output:
+        state = self.states.get(unit, "inactive")
+        return Output(0 if state == "active" else 3, f"{state}\n", "")
+
+    def _show(self, option: str, name: str, unit: str) -> Output:
+        assert (option, name) == ("-p", "NeedDaemonReload")
+        stale = self.loaded.get(unit) != self._file(unit)
+        return Output(0, f"{name}={'yes' if stale else 'no'}\n", "")
+
+    def _reload(self) -> Output:
+        self.reload()
+        return OK
+
+    def _is_enabled(self, unit: str) -> Output:
+        if self._file(unit) is None:
+            return failed(f"Failed to get unit file state for {unit}: No such file or directory")
+        enabled = (self.root / _WANTED / unit).is_symlink()
+        return Output(0, "enabled\n", "") if enabled else Output(1, "disabled\n", "")
+
+    def _enable(self, *units: str) -> Output:
+        for unit in units:
+            if self._file(unit) is None:
+                return failed(f"Failed to enable unit: Unit file {unit} does not exist.")
+            link = self.root / _WANTED / unit
+            link.parent.mkdir(parents=True, exist_ok=True)
+            if not link.is_symlink():
+                link.symlink_to(f"/etc/systemd/system/{unit}")
+        self.reload()
+        return OK
+
+    def _start(self, unit: str) -> Output:
+        if unit not in self.loaded:
+            return failed(f"Failed to start {unit}: Unit {unit} not found.", 5)
+        if self.states.get(unit) == "active":
+            return OK
+        if not self._program(unit).is_file():
+            self.states[unit] = "failed"
+            return failed(f"Job for {unit} failed because of unavailable resources.")
+        self.states[unit] = self._actions(unit).start()
+        return failed(f"Job for {unit} failed.") if self.states[unit] == "failed" else OK
+
+    def _program(self, unit: str) -> Path:
+        found = re.search(rb"^ExecStart=(\S+)", self.loaded[unit], re.MULTILINE)
+        assert found, unit
+        return self.root / found[1].decode().lstrip("/")
+
+    def _stop(self, unit: str) -> Output:
+        if self.states.pop(unit, "inactive") != "inactive":
+            self._actions(unit).stop()
+        return OK
+
+    def _restart(self, unit: str) -> Output:
+        self._stop(unit)
+        return self._start(unit)
+
+    def _actions(self, unit: str) -> UnitActions:
+        return self.actions.get(unit, UnitActions())

@@ -1,0 +1,26 @@
+"""A site with tiny inputs, and a server that has them, too."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.bundler.loopback import Server, serving
+from tests.unit.bundler.making import Site, make_site
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return make_site(tmp_path)
+
+
+@pytest.fixture
+def server(site: Site) -> Iterator[Server]:
+    names = ("driver.run", "docker.tgz", "toolkit.tar.gz")
+    with serving({name: (site.folder / name).read_bytes() for name in names}) as server:
+        yield server

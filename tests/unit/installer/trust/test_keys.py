@@ -1,0 +1,64 @@
+"""One canonical form of public key."""
+
+import base64
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from installer.errors import NotAuthenticError
+from installer.trust.keys import parse_public_key
+
+PRIVATE = ec.generate_private_key(ec.SECP256R1())
+PEM, DER = serialization.Encoding.PEM, serialization.Encoding.DER
+SPKI = serialization.PublicFormat.SubjectPublicKeyInfo
+GOOD = PRIVATE.public_key().public_bytes(PEM, SPKI)
+
+
+def armoured(der: bytes) -> bytes:
+    return b"-----BEGIN PUBLIC KEY-----\n" + base64.encodebytes(der) + b"-----END PUBLIC KEY-----\n"
+
+
+def test_the_form_of_openssl_is_read_and_written() -> None:
+    key = parse_public_key(GOOD, "k")
+    assert key.pem == GOOD
+    assert key.key_id == key.fingerprint[:16]
+    assert len(key.fingerprint) == 64
+
+
+def test_equal_keys_are_equal_however_they_are_wrapped() -> None:
+    der = PRIVATE.public_key().public_bytes(DER, SPKI)
+    body = base64.b64encode(der)
+    unwrapped = b"-----BEGIN PUBLIC KEY-----\n" + body + b"\n-----END PUBLIC KEY-----\n"
+    for pem in (unwrapped, GOOD.replace(b"\n", b"\r\n"), b"\n" + GOOD + b"\n"):
+        assert parse_public_key(pem, "k") == parse_public_key(GOOD, "k")
+
+
+def compressed() -> bytes:
+    point = PRIVATE.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
+    head = bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d030107032200")
+    return head + point
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        b"",
+        b"hello",
+        GOOD[:-30],
+        GOOD + GOOD,
+        GOOD.replace(b"PUBLIC KEY", b"CERTIFICATE"),
+        PRIVATE.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+        ec.generate_private_key(ec.SECP384R1()).public_key().public_bytes(PEM, SPKI),
+        ec.generate_private_key(ec.SECP256K1()).public_key().public_bytes(PEM, SPKI),
+        ed25519.Ed25519PrivateKey.generate().public_key().public_bytes(PEM, SPKI),
+        rsa.generate_private_key(65537, 2048).public_key().public_bytes(PEM, SPKI),
+        armoured(compressed()),
+        armoured(PRIVATE.public_key().public_bytes(DER, SPKI) + b"\x00"),
+        armoured(PRIVATE.public_key().public_bytes(DER, SPKI)[:-1] + b"\x00"),
+        armoured(b""),
+    ],
+)
+def test_any_other_form_is_refused(pem: bytes) -> None:
+    with pytest.raises(NotAuthenticError, match="not the PEM of an ECDSA P-256 public key"):
+        parse_public_key(pem, "k")

@@ -1,0 +1,82 @@
+"""Who may import whom. Read from the source, so that nothing needs to run."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import bundler
+import installer
+
+ROOT = Path(__file__).parents[2]
+# Where each third-party package is at home.
+HOMES = {
+    "click": ("bundler.cli", "installer.cli"),
+    "tqdm": ("bundler.console", "installer.console"),
+    "requests": ("bundler.http",),
+    "docker": ("bundler.sources.docker",),
+    "yaml": ("bundler.manifest",),
+    "cryptography": ("bundler.signing", "installer.trust"),
+    "isal": ("bundler.sources",),
+}
+SHARED = ("installer.index", "installer.trust", "installer.errors")
+NO_STEP_IMPORTS = ("installer.steps", "installer.roles", "installer.cli")
+
+
+def within(module: str, homes: tuple[str, ...]) -> bool:
+    return any(module == home or module.startswith(f"{home}.") for home in homes)
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for package in ("bundler", "installer"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            yield name, ast.parse(path.read_bytes())
+
+
+def imports() -> Iterator[tuple[str, str]]:
+    """(importing module, imported module), wherever in the file; for ``from a import b`` both a and a.b."""
+    for module, tree in modules():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                yield from ((module, alias.name) for alias in node.names)
+            if isinstance(node, ast.ImportFrom):
+                assert not node.level, f"{module}: relative import"
+                yield module, str(node.module)
+                yield from ((module, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+IMPORTS = tuple(imports())
+
+
+def test_the_imported_packages_are_ours() -> None:
+    for package in (bundler, installer):
+        assert Path(str(package.__file__)).parent.parent == ROOT
+
+
+def test_third_party_packages_stay_at_home() -> None:
+    assert [(by, what) for by, what in IMPORTS if not within(by, HOMES.get(what.partition(".")[0], (by,)))] == []
+
+
+def test_the_connected_side_uses_only_what_is_shared() -> None:
+    ours = [(by, what) for by, what in IMPORTS if within(by, ("bundler",)) and what.startswith("installer.")]
+    assert len(ours) > 50
+    assert [(by, what) for by, what in ours if not within(what, SHARED)] == []
+
+
+def test_the_offline_side_never_imports_the_connected_one() -> None:
+    assert [by for by, what in IMPORTS if within(by, ("installer",)) and within(what, ("bundler",))] == []
+
+
+def test_what_is_shared_needs_nothing_else_of_the_offline_side() -> None:
+    inner = [(by, what) for by, what in IMPORTS if within(by, SHARED) and what.startswith("installer.")]
+    assert [(by, what) for by, what in inner if not within(what, SHARED)] == []
+
+
+def test_a_step_imports_no_other_step_no_role_and_no_cli() -> None:
+    steps = [(by, what) for by, what in IMPORTS if by.startswith("installer.steps.")]
+    assert [(by, what) for by, what in steps if within(what, NO_STEP_IMPORTS)] == []
+
+
+def test_no_command_is_a_shell_string() -> None:
+    calls = [(name, node) for name, tree in modules() for node in ast.walk(tree) if isinstance(node, ast.keyword)]
+    assert [name for name, keyword in calls if keyword.arg == "shell"] == []
