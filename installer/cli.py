@@ -33,7 +33,7 @@ from installer.settings import Answers
 from installer.staging import file_digest
 from installer.step import StepEvent
 from installer.stop_request import InterruptedRunError, StopRequest
-from installer.trust.contents import Advance
+from installer.trust.contents import Advance, Meter
 from installer.trust.keys import LARGEST_KEY, PublicKey, parse_public_key
 from installer.trust.opened import Bundle, open_bundle, open_staged_bundle
 from installer.trust.signatures import Anchors
@@ -133,7 +133,7 @@ def install(directory: Path | None, **options: Any) -> None:  # noqa: ANN401  # 
 def verify(directory: Path, **options: Any) -> None:  # noqa: ANN401  # click knows the types
     """Check signature, names, sizes and every byte of the bundle in DIRECTORY. Changes nothing."""
     console, stop = _console(options), StopRequest()
-    verdict = verify_bundle(directory, anchors_of(Node(), _anchors(options)), _copying(console, stop, "reading"))
+    verdict = verify_bundle(directory, anchors_of(Node(), _anchors(options)), _meter(console, stop))
     if verdict.signers is None:
         raise NotAuthenticError(verdict.words, hint="--trusted-key FILE or --fingerprint SHA256 says whom to believe")
     console.say(f"{verdict.words}: {len(verdict.index.files)} files, by {verdict.signers.keys[0].fingerprint}")
@@ -218,12 +218,14 @@ def _voice(console: Console, stop: StopRequest) -> Voice:
         stop.check()
         console.say(f"waiting  {what}")
 
-    return Voice(step, _copying(console, stop, "copying from the medium"), waiting)
+    return Voice(step, _meter(console, stop), waiting)
 
 
-def _copying(console: Console, stop: StopRequest, what: str) -> Callable[[int], AbstractContextManager[Advance]]:
+def _meter(console: Console, stop: StopRequest) -> Meter:
+    """The console's progress, which also ends the run where a signal asked for that."""
+
     @contextmanager
-    def copying(total: int) -> Iterator[Advance]:
+    def meter(what: str, total: int) -> Iterator[Advance]:
         with console.progress(what, total) as advance:
 
             def checked(count: int) -> None:
@@ -232,7 +234,7 @@ def _copying(console: Console, stop: StopRequest, what: str) -> Callable[[int], 
 
             yield checked
 
-    return copying
+    return meter
 
 
 def _dry_run(node: Node, prepared: Prepared, console: Console, stop: StopRequest) -> None:

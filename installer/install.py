@@ -17,9 +17,9 @@ from installer.settings import SITE_JSON, Answers, Site, decide_site, node_confi
 from installer.staging import STAGING, Staging
 from installer.step import Report, execute, preview
 from installer.take_in import TakeIn, lacking, take_in
+from installer.trust.contents import Meter
 from installer.trust.opened import Bundle
 from installer.trust.signatures import Anchors
-from installer.trust.verdict import Progress
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Voice:
     """Whom an install tells what happens."""
 
     step: Report
-    copying: Progress
+    meter: Meter
     waiting: Callable[[str], None]
 
 
@@ -73,7 +73,7 @@ def prepare(node: Node, bundle: Bundle, answers: Answers, runtime_copy: Path | N
 def carry_out(node: Node, prepared: Prepared, voice: Voice) -> Health:
     """Take in, then every step. Resumes where an earlier run stopped."""
     wanted = tuple(file for file in prepared.intake.files if file.path in prepared.lacking)
-    with voice.copying(prepared.bytes_to_copy) as advance:
+    with voice.meter("copying from the medium", prepared.bytes_to_copy) as advance:
         take_in(node, prepared.intake, wanted, advance)
     execute(steps_for(prepared.plan), node, Journal(node), voice.step)
     return look(node, prepared.plan.config)

@@ -8,12 +8,12 @@ import click
 from bundler.cli import options
 from bundler.console import Console
 from bundler.inspect import describe, read_index
-from bundler.verify import Verdict, verify_quickly
-from bundler.verify import verify as verify_fully
 from installer.errors import NotAuthenticError, UsageError
 from installer.index.document import render_index
 from installer.trust.keys import LARGEST_KEY, PublicKey, parse_public_key
 from installer.trust.signatures import Anchors
+from installer.trust.verdict import Verdict, verify_quickly
+from installer.trust.verdict import verify as verify_fully
 
 _FINGERPRINT_DIGITS = 64
 

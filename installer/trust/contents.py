@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from itertools import islice
 from threading import local
 from typing import TypeVar
@@ -13,6 +14,7 @@ from installer.index.document import CHUNK, File
 from installer.trust.medium import open_file, read_at
 
 Advance = Callable[[int], None]  # told of bytes done, from several threads
+Meter = Callable[[str, int], AbstractContextManager[Advance]]  # told what comes and how many bytes of it
 Piece = Callable[[memoryview, int], None]  # bytes and their offset in the file
 _BUFFER = 1 << 20  # bytes; fits the second-level cache, so hashing reads what was just copied there
 _threads = local()

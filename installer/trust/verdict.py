@@ -1,19 +1,17 @@
 """Whether a bundle is authentic and whole; without an anchor, only whether it is whole."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from installer.errors import NotAuthenticError
 from installer.index.document import Index
 from installer.index.sums import SUMS_NAME, refuse_converted_lines
-from installer.trust.contents import Advance, check_contents
+from installer.trust.contents import Meter, check_contents
 from installer.trust.medium import open_folder
 from installer.trust.opened import Metadata, check_world, open_bundle, parse_metadata, read_metadata
 from installer.trust.signatures import Anchors, Signers
-
-Progress = Callable[[int], AbstractContextManager[Advance]]  # told the bytes to come, gives what is told of each part
 
 
 @dataclass(frozen=True)
@@ -47,9 +45,9 @@ class Verdict:
         return "intact, not authenticated" if self.contents_read else "names and sizes agree, not authenticated"
 
 
-def verify(path: Path, anchors: Anchors, progress: Progress) -> Verdict:
+def verify(path: Path, anchors: Anchors, meter: Meter) -> Verdict:
     with _listed(path, anchors) as bundle:
-        with progress(sum(file.size for file in bundle.index.files)) as advance:
+        with meter("contents", sum(file.size for file in bundle.index.files)) as advance:
             check_contents(bundle.folder, bundle.index.files, advance)
         return _verdict(bundle, contents_read=True)
 

@@ -13,13 +13,13 @@ from bundler.build import lock_manifest
 from bundler.lock import Lock, lock_path, read_lock
 from bundler.manifest import Manifest
 from bundler.progress import unwatched
-from bundler.verify import verify
 from bundler.workplace import Found, Workplace
 from installer.errors import DamagedError, MalformedError, RefusedError, UnreachableError, UsageError
 from installer.index.components import Image
 from installer.index.document import parse_index
 from installer.trust.keys import parse_public_key
 from installer.trust.signatures import Anchors
+from installer.trust.verdict import verify
 from tests.unit.bundler.making import Site, find_image, put, stored_file
 
 

@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from bundler.progress import unwatched
 from bundler.signing import SigningKey, exposure, load_key, make_key_pair, read_lists, sign_sums, write_signature
-from bundler.verify import verify
 from installer.errors import DamagedError, UsageError
 from installer.trust.keys import parse_public_key
 from installer.trust.signatures import Anchors
+from installer.trust.verdict import verify
 from tests.unit.bundler.making import Site
 
 

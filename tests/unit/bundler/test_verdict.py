@@ -7,9 +7,9 @@ import pytest
 from bundler.inspect import describe, read_index
 from bundler.progress import unwatched
 from bundler.signing import load_key, make_key_pair, write_signature
-from bundler.verify import verify, verify_quickly
 from installer.errors import DamagedError, NotAuthenticError
 from installer.trust.signatures import Anchors
+from installer.trust.verdict import verify, verify_quickly
 from tests.unit.bundler.making import Site
 
 NONE = Anchors()
