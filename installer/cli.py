@@ -20,6 +20,7 @@ from installer.install import (
     anchors_of,
     carry_out,
     check_caller,
+    check_medium,
     check_waits_on_head,
     own_runtime_digest,
     prepare,
@@ -118,6 +119,7 @@ def install(directory: Path | None, **options: Any) -> None:  # noqa: ANN401  # 
             return
         with node.lock():
             prepared = prepare(node, bundle, answers, _runtime_copy())
+            check_medium(prepared, directory)
             _confirm(prepared, yes=options["yes"])
             node.open_log("install.log")
             console.show_health(carry_out(node, prepared, _voice(console, stop)))

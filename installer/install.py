@@ -84,6 +84,15 @@ def rehearse(node: Node, prepared: Prepared, voice: Voice) -> None:
     preview(steps_for(prepared.plan), node, voice.step)
 
 
+def check_medium(prepared: Prepared, directory: Path | None) -> None:
+    """Without a medium only what an earlier run took in is there."""
+    if directory is None and prepared.lacking:
+        raise EnvironmentProblemError(
+            f"{prepared.lacking[0]}: not on this node ({len(prepared.lacking)} files of the bundle are not)",
+            hint="vllm-airgap install BUNDLE takes them from the medium",
+        )
+
+
 def wait_until_served(node: Node, prepared: Prepared, voice: Voice) -> None:
     if prepared.plan.config.is_head:
         wait_for_api(node, prepared.plan.config, voice.waiting)

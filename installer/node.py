@@ -7,11 +7,12 @@ import ipaddress
 import os
 import platform
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -34,7 +35,7 @@ _ENVIRONMENT = {
     "LC_ALL": "C",
     "HOME": "/root",
 }
-_NOT_FOUND = 127  # as a shell says it
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as a shell says it
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Node:
     def execute(self, command: tuple[str, ...], stdin: Iterable[bytes] | None, timeout: float) -> Output:
         """Children get a session of their own: Ctrl-C asks us to stop at a step's end, not them to die in it."""
         try:
-            with subprocess.Popen(
+            process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -95,18 +96,13 @@ class Node:
                 env=_ENVIRONMENT,
                 cwd="/",
                 start_new_session=True,
-            ) as process:
-                if stdin is not None:
-                    _feed(process, stdin)
-                try:
-                    stdout, stderr = process.communicate(timeout=timeout)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    stdout, stderr = process.communicate()
-                    stderr += f"\nno answer in {timeout:.0f} s".encode()
-                return Output(process.returncode, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
+            )
         except FileNotFoundError:
             return Output(_NOT_FOUND, "", f"{command[0]}: not found")
+        except OSError as error:
+            return Output(_NOT_EXECUTABLE, "", f"{command[0]}: {error.strerror}")
+        with process:
+            return _converse(process, stdin, timeout)
 
     def become(self, command: tuple[str, ...]) -> None:
         """Replace this process; the command is logged for the unit's journal first."""
@@ -129,7 +125,7 @@ class Node:
         target = self.at(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = target.with_name(f".{target.name},new")
-        with aside.open("wb") as file:
+        with open(aside, "wb", opener=_open_private) as file:  # Path.open has no opener
             file.write(data)
             file.flush()
             os.fchmod(file.fileno(), mode)
@@ -274,6 +270,10 @@ def is_node_address(text: str) -> bool:
     return not (address.is_unspecified or address.is_loopback or address.is_multicast or address.is_reserved)
 
 
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -295,6 +295,18 @@ def sync_file_system(folder: Path) -> None:
         os.close(descriptor)
 
 
+def _converse(process: subprocess.Popen[bytes], stdin: Iterable[bytes] | None, timeout: float) -> Output:
+    if stdin is not None:
+        _feed(process, stdin)
+    try:
+        stdout, stderr = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        stdout, stderr = process.communicate()
+        stderr += f"\nno answer in {timeout:.0f} s".encode()
+    return Output(process.returncode, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
+
+
 def _feed(process: subprocess.Popen[bytes], pieces: Iterable[bytes]) -> None:
     if process.stdin is None:
         raise AssertionError
@@ -304,8 +316,16 @@ def _feed(process: subprocess.Popen[bytes], pieces: Iterable[bytes]) -> None:
     except BrokenPipeError:
         pass  # the command ended early; its exit code and message say why
     except BaseException:
-        process.kill()  # what was fed is not what should be loaded
+        _end(process)  # what was fed is not what should be loaded
+        process.wait()
+        with suppress(BrokenPipeError):
+            process.stdin.close()
         raise
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """With its children: they hold its output open, and go on working."""
+    os.killpg(process.pid, signal.SIGKILL)
 
 
 def _last_lines(output: Output) -> str:

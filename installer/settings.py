@@ -139,6 +139,8 @@ def decide_site(answers: Answers, index: Index, before: Site | None, local: Sequ
         raise UsageError("--role is missing", hint="--role head on one node, --role worker on the others")
     nodes = answers.nodes or (before.nodes if before else ())
     _check_nodes(nodes, index)
+    if role == "worker" and index.cluster.nodes == 1:
+        raise UsageError("--role worker: the bundle is for one node", hint="--role head makes all of the cluster")
     node_ip = _node_ip(answers, before, nodes, local)
     head = _head(role, node_ip, answers, before, nodes)
     _check_backend(nodes, index)
@@ -176,7 +178,8 @@ def _node_ip(answers: Answers, before: Site | None, nodes: tuple[str, ...], loca
 
 
 def _head(role: str, node_ip: str, answers: Answers, before: Site | None, nodes: tuple[str, ...]) -> str:
-    told = answers.head or (nodes[0] if nodes else "") or (before.head if before else "")
+    remembered = before.head if before is not None and before.role == role else ""
+    told = answers.head or (nodes[0] if nodes else "") or remembered
     if answers.head and nodes and answers.head != nodes[0]:
         raise UsageError(f"--head: {answers.head} is not the first of --nodes {','.join(nodes)}")
     if role == "head":
@@ -201,9 +204,9 @@ def _check_backend(nodes: tuple[str, ...], index: Index) -> None:
 
 
 def _check_data_dir(data_dir: str) -> None:
-    # docker's --mount takes a list with commas, and has no way to escape one.
-    if not data_dir.startswith("/") or "," in data_dir or not data_dir.isprintable():
-        raise UsageError(f"--data-dir: {printable(data_dir)!r} is not an absolute path without commas")
+    # docker's --mount takes one line of CSV.
+    if not data_dir.startswith("/") or set(data_dir) & set(',"') or not data_dir.isprintable():
+        raise UsageError(f"--data-dir: '{printable(data_dir)}' is not an absolute path without commas and quotes")
 
 
 def _read_overrides(pairs: tuple[str, ...]) -> dict[str, str]:
