@@ -12,6 +12,7 @@ from bundler.filesystems import check_file_sizes, check_room
 from bundler.lock import Lock, LockedFile
 from bundler.manifest import Manifest
 from bundler.progress import Advance, Meter
+from bundler.sources.runtime_glibc import with_host_glibc
 from installer.errors import MalformedError
 from installer.index.components import Docker, Driver, Image, Model, Toolkit
 from installer.index.document import (
@@ -90,7 +91,7 @@ def make_index(manifest: Manifest, lock: Lock, files: Iterable[File]) -> Index:
         name=manifest.name,
         version=manifest.version,
         sequence=manifest.sequence,
-        target=manifest.target,
+        target=with_host_glibc(manifest.target),
         cluster=replace(manifest.cluster, backend=lock.backend.name),
         serve=manifest.serve,
         driver=lock.component(Driver),

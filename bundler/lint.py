@@ -1,6 +1,5 @@
 """What is wrong with a manifest beyond its schema, all of it at once, and what a person should know."""
 
-import os
 from collections.abc import Callable, Iterator
 
 from bundler.lock import Lock
@@ -8,6 +7,7 @@ from bundler.manifest import DownloadSpec, Manifest
 from bundler.model_rules import model_problems
 from bundler.resolve import stale_parts
 from bundler.sources.directory import list_files
+from bundler.sources.runtime_glibc import with_host_glibc
 from installer.errors import AirgapError, UsageError
 
 
@@ -51,16 +51,12 @@ _RULES: tuple[Callable[[Manifest], Iterator[AirgapError]], ...] = (_parallel_siz
 
 def _runtime_warnings(manifest: Manifest) -> Iterator[str]:
     """For ``runtime: host``, the only source there is."""
-    name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
-    if name == "glibc" and _numbers(version) > _numbers(manifest.target.glibc):
+    real = with_host_glibc(manifest.target)
+    if real != manifest.target:
         yield (
-            f"runtime: the Python of this machine goes along, so every node needs glibc {version} or newer, "
-            f"not just target.glibc {manifest.target.glibc}"
+            f"runtime: the Python of this machine goes along, so every node needs glibc {real.glibc} or newer, "
+            f"not just target.glibc {manifest.target.glibc}; the bundle will say so"
         )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in version.split("."))
 
 
 def _plain_http_warnings(manifest: Manifest) -> Iterator[str]:

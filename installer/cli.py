@@ -13,16 +13,18 @@ import click
 
 from installer.console import Console, silence_broken_pipes
 from installer.errors import AirgapError, EnvironmentProblemError, NotAuthenticError, UsageError
-from installer.handover import RUNTIME_VARIABLE, hand_over, is_ours
+from installer.handover import HANDOVER_VARIABLE, RUNTIME_VARIABLE, hand_over, is_ours
 from installer.install import (
     Prepared,
     Voice,
     anchors_of,
     carry_out,
     check_caller,
+    check_entrance,
     check_medium,
     check_waits_on_head,
     own_runtime_digest,
+    pinned_before,
     prepare,
     rehearse,
     staged_bundle,
@@ -89,7 +91,7 @@ def main_group() -> None:
 
 @main_group.command()
 @click.argument("directory", type=Path, required=False)
-@click.option("--role", type=click.Choice(["head", "worker"]), default="", help="What this node is.")
+@click.option("--role", type=click.Choice(["head", "worker"]), help="What this node is.")
 @click.option("--node-ip", default="", help="This node's address in the cluster network.")
 @click.option("--head", default="", help="The head's address (worker).")
 @click.option("--nodes", type=_addresses, default="", metavar="IP,IP,...", help="All nodes, head first.")
@@ -107,19 +109,21 @@ def install(directory: Path | None, **options: Any) -> None:  # noqa: ANN401  # 
     earlier run took in.
     """
     node, console, stop = Node(), _console(options), StopRequest()
-    answers = Answers(**{name: options[name] for name in ("role", "node_ip", "head", "nodes", "data_dir", "overrides")})
-    check_waits_on_head(answers, wait=options["wait"])
+    answers = _answers(options)
     check_caller(node)
     with _open(node, directory, anchors_of(node, _anchors(options))) as bundle:
         console.show_bundle(bundle)
         if not is_ours(_own_digest(), bundle):
+            pinned_before(node, bundle)
             sys.exit(hand_over(bundle, sys.argv[1:]))
+        check_entrance(node, bundle, from_medium=bool(_runtime_copy()) and HANDOVER_VARIABLE not in os.environ)
         if options["dry_run"]:
             _dry_run(node, prepare(node, bundle, answers, _runtime_copy()), console, stop)
             return
         with node.lock():
             prepared = prepare(node, bundle, answers, _runtime_copy())
             check_medium(prepared, directory)
+            check_waits_on_head(prepared, wait=options["wait"])
             _confirm(prepared, yes=options["yes"])
             node.open_log("install.log")
             console.show_health(carry_out(node, prepared, _voice(console, stop)))
@@ -174,7 +178,7 @@ def main() -> NoReturn:
         Console().show_error(error)
         code = error.number + 128 if isinstance(error, InterruptedRunError) else error.exit_code
     except click.ClickException as error:
-        error.show()
+        Console().show_error(UsageError(error.format_message(), hint="vllm-airgap --help"))
         code = UsageError.exit_code
     except click.Abort:
         code = 130
@@ -190,6 +194,11 @@ def main() -> NoReturn:
 
 def _console(options: dict[str, Any]) -> Console:
     return Console(quiet=options["quiet"], progress=not options["no_progress"])
+
+
+def _answers(options: dict[str, Any]) -> Answers:
+    names = ("node_ip", "head", "nodes", "data_dir", "overrides")
+    return Answers(role=options["role"] or "", **{name: options[name] for name in names})
 
 
 def _anchors(options: dict[str, Any]) -> Anchors:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from installer.errors import EnvironmentProblemError
@@ -16,6 +16,7 @@ from installer.trust.opened import Bundle
 from installer.unpack import unpack_runtime
 
 RUNTIME_VARIABLE = "VLLM_AIRGAP_RUNTIME"  # the launcher's and our name for the copy of runtime.tar.gz in use
+HANDOVER_VARIABLE = "VLLM_AIRGAP_HANDOVER"  # set where the installed program, not the launcher, started this one
 
 
 def hand_over(bundle: Bundle, arguments: list[str]) -> int:
@@ -26,26 +27,43 @@ def hand_over(bundle: Bundle, arguments: list[str]) -> int:
             **os.environ,
             "LD_LIBRARY_PATH": str(folder / "unpacked/python/lib/needed"),
             RUNTIME_VARIABLE: str(folder / RUNTIME_NAME),
+            HANDOVER_VARIABLE: "1",
         }
         python = folder / "unpacked/python/bin/python3"
         command = (str(python), "-I", "-B", str(folder / "unpacked/program"), *arguments)
-        return subprocess.run(command, env=environment, check=False).returncode
+        code = subprocess.run(command, env=environment, check=False).returncode
+        return code if code >= 0 else 128 - code  # as a shell says it of a program that a signal ended
 
 
 @contextmanager
 def _unpacked(bundle: Bundle, runtime: File) -> Iterator[Path]:
     for place in (tempfile.gettempdir(), "/var/tmp", "/run"):  # noqa: S108  # the folder in it is private
-        folder = Path(tempfile.mkdtemp(prefix="vllm-airgap.", dir=place))
+        if folder := _unpack_in(place, bundle, runtime):
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+            return
+    raise EnvironmentProblemError(
+        "no temporary folder has room for 200 MB and lets programs run", hint="set TMPDIR to one that does"
+    )
+
+
+def _unpack_in(place: str, bundle: Bundle, runtime: File) -> Path | None:
+    """A folder in ``place`` from which the program runs, or None where there cannot be one."""
+    with ExitStack() as undo:
         try:
+            folder = Path(tempfile.mkdtemp(prefix="vllm-airgap.", dir=place))
+            undo.callback(shutil.rmtree, folder, ignore_errors=True)
             _copy_runtime(bundle, runtime, folder / RUNTIME_NAME)
             with (folder / RUNTIME_NAME).open("rb") as copy:
                 unpack_runtime(copy, folder / "unpacked")
-            if _runs(folder):
-                yield folder
-                return
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    raise EnvironmentProblemError("no temporary folder lets programs run", hint="set TMPDIR to one that does")
+        except OSError:
+            return None
+        if not _runs(folder):
+            return None
+        undo.pop_all()
+        return folder
 
 
 def _copy_runtime(bundle: Bundle, runtime: File, target: Path) -> None:

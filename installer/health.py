@@ -76,8 +76,16 @@ def api_pending(node: Node, config: NodeConfig) -> str | None:
     models = node.http_get(config.node_ip, config.serve.port, "/v1/models")
     if models is None or models[0] != _OK:
         return f"{place}/v1/models does not answer yet"
-    names = [model["id"] for model in json.loads(models[1])["data"]]
-    return None if config.serve.name in names else f"{place} serves {', '.join(names)}"
+    names = read_model_names(models[1])
+    return None if config.serve.name in names else f"{place} serves {', '.join(names) or 'no model'}"
+
+
+def read_model_names(body: bytes) -> tuple[str, ...]:
+    """Of `/v1/models`; none where something else answers on this port."""
+    try:
+        return tuple(str(model["id"]) for model in json.loads(body)["data"])
+    except (ValueError, KeyError, TypeError):
+        return ()
 
 
 def wait_for_api(node: Node, config: NodeConfig, tell: Callable[[str], None]) -> None:

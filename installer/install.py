@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from installer.engine import present_engine
-from installer.errors import EnvironmentProblemError, RefusedError, UsageError
+from installer.errors import EnvironmentProblemError, MalformedError, RefusedError, UsageError
 from installer.health import Health, look, wait_for_api
 from installer.journal import Journal
 from installer.node import Node
@@ -19,7 +19,7 @@ from installer.step import Report, execute, preview
 from installer.take_in import TakeIn, lacking, take_in
 from installer.trust.contents import Meter
 from installer.trust.opened import Bundle
-from installer.trust.signatures import Anchors
+from installer.trust.signatures import EXPLICIT, Anchors
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ def anchors_of(node: Node, keys: Anchors) -> Anchors:
 def prepare(node: Node, bundle: Bundle, answers: Answers, runtime_copy: Path | None) -> Prepared:
     """Decide everything and find every problem. Changes nothing."""
     index, sums_digest = bundle.index, bundle.metadata.sums_digest
-    before = read_pinned(node)
-    check_policy(before, index, sums_digest)
+    before = pinned_before(node, bundle)
     local = node.addresses()
     site = decide_site(answers, index, _remembered(node), local)
+    config = node_config(site, index, local)
     staging = Staging(sums_digest, f"{site.data_dir}/{index.model.name}")
     intake = TakeIn(bundle, index.for_role(site.role), staging, runtime_copy)
-    wanted = lacking(node, intake, f"vllm-airgap:{index.sequence}")
+    wanted = lacking(node, intake)
     engine = present_engine(node)
     _refuse_on_problems(Situation(node, index, staging, engine, wanted))
     plan = Plan(
@@ -65,9 +65,24 @@ def prepare(node: Node, bundle: Bundle, answers: Answers, runtime_copy: Path | N
         staging=staging,
         engine=engine,
         site=site,
-        config=node_config(site, index, local),
+        config=config,
     )
     return Prepared(plan, intake, tuple(file.path for file in wanted), sum(file.size for file in wanted))
+
+
+def pinned_before(node: Node, bundle: Bundle) -> Pinned | None:
+    """What this node has installed, if this bundle may follow it. Raises RefusedError.
+
+    A record that is damaged or gone stops everybody but who vouches for the key anew.
+    """
+    try:
+        before = read_pinned(node)
+    except EnvironmentProblemError:
+        if bundle.signers.anchored_by not in EXPLICIT:
+            raise
+        return None
+    check_policy(before, bundle.index, bundle.metadata.sums_digest)
+    return before
 
 
 def carry_out(node: Node, prepared: Prepared, voice: Voice) -> Health:
@@ -103,17 +118,18 @@ def check_caller(node: Node) -> None:
         raise EnvironmentProblemError("not root: an install changes the system", hint="run the same command with sudo")
 
 
-def check_waits_on_head(answers: Answers, *, wait: bool) -> None:
-    if wait and answers.role == "worker":
+def check_waits_on_head(prepared: Prepared, *, wait: bool) -> None:
+    if wait and prepared.plan.site.role == "worker":
         raise UsageError("--wait: only the head has the API to wait for")
 
 
-def check_program(bundle: Bundle, own_digest: str | None) -> None:
-    """A program that this bundle does not vouch for applies nothing of it."""
-    if own_digest != bundle.index.only("runtime").sha256:
+def check_entrance(node: Node, bundle: Bundle, *, from_medium: bool) -> None:
+    """Once a node has a bundle, its own program judges the next one, not one that came with it."""
+    pinned = pinned_before(node, bundle)
+    if from_medium and pinned is not None and pinned.sums_digest != bundle.metadata.sums_digest:
         raise RefusedError(
-            "the running program is not the one of this bundle",
-            hint="on a node that has an older bundle: vllm-airgap install BUNDLE",
+            "this node has another bundle already, so the installed program must take this one",
+            hint="vllm-airgap install BUNDLE",
         )
 
 
@@ -133,7 +149,12 @@ def _anchored_by(bundle: Bundle, before: Pinned | None) -> str:
 
 def _remembered(node: Node) -> Site | None:
     data = node.read(SITE_JSON)
-    return None if data is None else parse_site(data)
+    try:
+        return None if data is None else parse_site(data)
+    except MalformedError as error:
+        raise EnvironmentProblemError(
+            f"{SITE_JSON}: {error}", hint="look at it; once removed, an install with all options writes it anew"
+        ) from None
 
 
 def _refuse_on_problems(situation: Situation) -> None:

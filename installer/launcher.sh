@@ -32,6 +32,7 @@ main() {
     [ -f "$bundle/runtime.tar.gz" ] || fail 5 "$bundle/runtime.tar.gz: missing"
 
     folder=
+    said=
     trap 'rm -rf -- "$folder"' EXIT
     trap 'exit 130' INT
     trap 'exit 143' HUP TERM
@@ -40,7 +41,7 @@ main() {
         rm -rf -- "$folder"
         folder=
     done
-    [ -n "$folder" ] || fail 7 "no folder has room for 200 MB and lets programs run; set TMPDIR to one that does"
+    [ -n "$folder" ] || fail 7 "no folder has room for 200 MB and lets programs run; set TMPDIR to one that does${said:+: $said}"
 
     code=0
     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
@@ -56,7 +57,7 @@ unpack_in() {
     sum=$(sha256sum <"$folder/runtime.tar.gz")
     [ "${sum%% *}" = "$RUNTIME_SHA256" ] || fail 5 "$bundle/runtime.tar.gz: content differs: expected sha256 $RUNTIME_SHA256"
     tar -xzf "$folder/runtime.tar.gz" -C "$folder" 2>/dev/null || return 1
-    LD_LIBRARY_PATH="$folder/python/lib/needed" "$folder/python/bin/python3" -I -B -c '' 2>/dev/null
+    said=$(LD_LIBRARY_PATH="$folder/python/lib/needed" "$folder/python/bin/python3" -I -B -c '' 2>&1)
 }
 
 fail() {

@@ -3,14 +3,16 @@
 import json
 from dataclasses import dataclass
 
-from installer.errors import EnvironmentProblemError, MalformedError, NotAuthenticError, RefusedError
+from installer.errors import EnvironmentProblemError, MalformedError, NotAuthenticError, RefusedError, printable
 from installer.index.document import Index
 from installer.index.strict import Place, parse_json
 from installer.node import ETC, Node
+from installer.settings import NODE_JSON
 from installer.trust.keys import PublicKey, parse_public_key
 
 TRUST_JSON = f"{ETC}/trust.json"
 TRUSTED_KEYS = f"{ETC}/trusted-keys"
+_ANEW = "an install with --trusted-key or --fingerprint writes it anew"
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,26 @@ def read_pinned(node: Node) -> Pinned | None:
     """Raises EnvironmentProblemError when the record is damaged, or gone while other state is there."""
     data = node.read(TRUST_JSON)
     if data is None:
+        _refuse_lost_record(node)
         return None
     try:
-        at = Place.of(parse_json(data, TRUST_JSON), "")
-        return Pinned(at.text("name"), at.integer("sequence", 1, 2**31), at.text("sums_digest"), at.text("anchored_by"))
+        return _parse_pinned(data)
     except MalformedError as error:
-        raise EnvironmentProblemError(
-            f"{TRUST_JSON}: {error}", hint="look at it; once removed, an install with --trusted-key writes it anew"
-        ) from None
+        what = f"{TRUST_JSON}: damaged, or newer than this program: {error}"
+        raise EnvironmentProblemError(what, hint=_ANEW) from None
+
+
+def _parse_pinned(data: bytes) -> Pinned:
+    at = Place.of(parse_json(data, "trust.json"), "")
+    at.only("name", "sequence", "sums_digest", "anchored_by")
+    digest = at.matching("sums_digest", r"[0-9a-f]{64}", "64 lower-case hex digits")
+    return Pinned(at.text("name"), at.integer("sequence", 1, 2**31), digest, at.text("anchored_by"))
+
+
+def _refuse_lost_record(node: Node) -> None:
+    """Without the record any older bundle would do, so its loss must not go unseen."""
+    if node.at(NODE_JSON).exists() or pinned_keys(node):
+        raise EnvironmentProblemError(f"{TRUST_JSON}: missing, but vllm-airgap was installed here", hint=_ANEW)
 
 
 def pinned_keys(node: Node) -> tuple[PublicKey, ...]:
@@ -63,7 +77,7 @@ def check_policy(pinned: Pinned | None, index: Index, sums_digest: str) -> None:
     if pinned is None:
         return
     if pinned.name != index.name:
-        raise RefusedError(f"this node has bundle {pinned.name!r}, not {index.name!r}")
+        raise RefusedError(f"this node has bundle {printable(pinned.name)!r}, not {index.name!r}")
     if index.sequence < pinned.sequence:
         raise RefusedError(
             f"sequence {index.sequence} is older than {pinned.sequence}, which this node has",
@@ -72,5 +86,5 @@ def check_policy(pinned: Pinned | None, index: Index, sums_digest: str) -> None:
     if index.sequence == pinned.sequence and sums_digest != pinned.sums_digest:
         raise RefusedError(
             f"sequence {index.sequence} was installed before with other content",
-            hint="two different bundles carry the same sequence: ask where this one comes from",
+            hint="equivocation: two different bundles carry one sequence; ask where this one comes from",
         )

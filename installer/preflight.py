@@ -58,7 +58,9 @@ def _systemd(at: Situation) -> Iterator[Problem]:
 
 
 def _programs(at: Situation) -> Iterator[Problem]:
-    needed = ["systemctl", "ip", "iptables"] + (["rpm"] if at.index.toolkit else [])
+    needed = ["systemctl", "ip", "iptables"]
+    needed += ["rpm"] if at.index.toolkit else ["nvidia-ctk"]
+    needed += [] if at.index.driver else ["nvidia-smi"]
     for program in needed:
         if at.node.finds(program) is None:
             yield Problem("programs", f"{program} is not on this node", f"install the package that has {program}")

@@ -20,6 +20,7 @@ from installer.steps.model import PlaceModel
 from installer.steps.node_json import WriteNodeJson
 from installer.steps.nvidia_runtime import ConfigureNvidiaRuntime
 from installer.steps.pin_trust import PinTrust
+from installer.steps.site_json import RememberSite
 from installer.steps.toolkit_packages import InstallToolkit
 from installer.steps.units import PlaceUnits
 from installer.trust.keys import PublicKey
@@ -44,7 +45,7 @@ def steps_for(plan: Plan) -> Iterator[Step]:
 
 def head(plan: Plan) -> Iterator[Step]:
     yield from software(plan)
-    yield WriteNodeJson(plan.config, plan.site)
+    yield WriteNodeJson(plan.config)
     yield PlaceUnits("the cluster", (NODE_UNIT, SERVE_UNIT))
     yield StartNode(plan.config)
     yield StartServe()
@@ -52,7 +53,7 @@ def head(plan: Plan) -> Iterator[Step]:
 
 def worker(plan: Plan) -> Iterator[Step]:
     yield from software(plan)
-    yield WriteNodeJson(plan.config, plan.site)
+    yield WriteNodeJson(plan.config)
     yield PlaceUnits("the cluster", (NODE_UNIT,))
     yield StartNode(plan.config)
 
@@ -60,6 +61,7 @@ def worker(plan: Plan) -> Iterator[Step]:
 def software(plan: Plan) -> Iterator[Step]:
     index, staging = plan.index, plan.staging
     yield PinTrust(plan.pinned, plan.keys, index.only("runtime"), staging)
+    yield RememberSite(plan.site)
     if index.driver is not None:
         yield InstallDriver(index.driver, index.only("driver"), staging)
     yield from docker(plan)

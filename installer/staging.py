@@ -54,13 +54,19 @@ def open_staged(node: Node, staging: Staging, file: File) -> Iterator[BinaryIO]:
             f"{path}: the node's copy is gone", hint="vllm-airgap install BUNDLE takes it from the medium again"
         ) from None
     with copy:
-        check_copy(copy, file)
+        try:
+            check_copy(copy, file)
+        except DamagedError as error:
+            path.unlink()  # so that the next run takes it in again
+            raise DamagedError(
+                f"the node's copy of {error}", hint="vllm-airgap install BUNDLE takes it from the medium again"
+            ) from None
         yield copy
 
 
 def check_copy(copy: BinaryIO, file: File) -> None:
-    if os.fstat(copy.fileno()).st_size != file.size:
-        raise DamagedError(f"{file.path}: the node's copy has another size")
+    if (found := os.fstat(copy.fileno()).st_size) != file.size:
+        raise DamagedError(f"{file.path}: expected {file.size} bytes, found {found}")
     for number in range(len(file.chunks)):
         hash_chunk(copy.fileno(), file, number, _ignore)
 

@@ -50,7 +50,17 @@ def place_units(node: Node, units: tuple[str, ...]) -> None:
     node.run("systemctl", "enable", *units)
 
 
+def stop_docker(node: Node) -> None:
+    """With the cluster before it, which would otherwise be killed with docker."""
+    stop_cluster(node)
+    stop_unit(node, "docker.service")
+
+
 def stop_cluster(node: Node) -> None:
     for unit in CLUSTER_UNITS:
-        if is_active(node, unit):
-            node.run("systemctl", "stop", unit)
+        stop_unit(node, unit)
+
+
+def stop_unit(node: Node, unit: str) -> None:
+    if is_active(node, unit):
+        node.run("systemctl", "stop", unit)

@@ -6,7 +6,7 @@ from typing import cast
 
 from installer.errors import StepError
 from installer.node import DAEMON_JSON, Node
-from installer.systemd import is_active, stop_cluster
+from installer.systemd import stop_docker
 
 _LOG_OPTIONS = {"max-size": "100m", "max-file": "3"}
 _BOUNDED_DRIVERS = ("json-file", "local")
@@ -26,9 +26,7 @@ class MergeDaemonJson:
     def apply(self, node: Node) -> None:
         settings = merged(_read(node))
         # dockerd reads the file when it starts; the step after this one starts it.
-        stop_cluster(node)
-        if is_active(node, "docker.service"):
-            node.run("systemctl", "stop", "docker.service")
+        stop_docker(node)
         node.place(DAEMON_JSON, json.dumps(settings, indent=4).encode() + b"\n")
 
 

@@ -5,11 +5,13 @@ import stat
 import tarfile
 from dataclasses import dataclass
 
+from installer.engine import CONTAINERD_UNIT
 from installer.errors import DamagedError
 from installer.index.components import Binary, Docker
 from installer.index.document import File
 from installer.node import BINARIES, Node, sync_folder
 from installer.staging import Staging, file_digest, open_staged, pieces
+from installer.systemd import stop_docker, stop_unit
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class PlaceDockerBinaries:
             open_staged(node, self.staging, self.file) as archive,
             tarfile.open(fileobj=archive, mode="r:gz") as members,
         ):
+            # Programs of two versions must not work together, and what runs on would be the old one.
+            stop_docker(node)
+            stop_unit(node, CONTAINERD_UNIT)
             for member in members:
                 if binary := wanted.pop(member.name, None):
                     _place(node, binary, members, member)

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 
-from installer.errors import StepError
+from installer.errors import RebootNeededError, StepError
 from installer.index.components import Driver
 from installer.index.document import File
 from installer.node import STATE, Node
 from installer.staging import Staging, open_staged
+from installer.systemd import stop_cluster
 
 DRIVER_QUERY = ("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
 INSTALLER_LOG = "/var/log/nvidia-installer.log"
+_OTHER_MODULE = "Driver/library version mismatch"  # nvidia-smi's words
 _UNPACKING = f"{STATE}/driver-tmp"  # /tmp may be noexec or small
 # What the installer's log says, and what a person can do about it (field experience, nvidia-installer 535-580).
 _CAUSES = {
@@ -44,11 +46,17 @@ class InstallDriver:
 
     def apply(self, node: Node) -> None:
         node.make_private_folder(_UNPACKING)
+        stop_cluster(node)  # the installer cannot unload a module that a container uses
         with open_staged(node, self.staging, self.file):
             path = str(node.at(self.staging.place_of(self.file)))
             output = node.ask("sh", path, "--silent", "--tmpdir", str(node.at(_UNPACKING)), timeout=3600)
         if not output.succeeded:
             raise _failure(node, output.stderr or output.stdout)
+        if _OTHER_MODULE in node.ask(*DRIVER_QUERY).stdout:
+            raise RebootNeededError(
+                f"driver {self.driver.version} is installed, but the kernel has another one loaded",
+                hint="reboot this node, then run the same command again",
+            )
 
 
 def _failure(node: Node, said: str) -> StepError:

@@ -35,12 +35,22 @@ class LoadImage:
         return f"vllm-airgap:{self.sequence}"
 
     def pending(self, node: Node) -> str | None:
-        return image_pending(node, self.image, self.tag)
+        staged = any(node.at(self.staging.place_of(file)).exists() for file in self.files)
+        return self._lacking(node) or ("its files are staged still" if staged else None)
+
+    def _lacking(self, node: Node) -> str | None:
+        found = _look(node, self.tag)
+        if found is None:
+            return "not in docker"
+        image_id, layers = found
+        if image_id not in self.image.ids:
+            return f"{self.tag} is another image, {image_id}"
+        return None if layers == self.image.diff_ids else "its layers differ"
 
     def apply(self, node: Node) -> None:
-        if _loaded_id(node, self.image) is None:
+        if loaded_id(node, self.image) is None:
             node.run("docker", "load", "--quiet", stdin=self._archive(node))
-        image_id = _loaded_id(node, self.image)
+        image_id = loaded_id(node, self.image)
         if image_id is None:
             raise StepError("docker loaded the image under another ID", hint="docker image ls shows what it has")
         node.run("docker", "tag", image_id, self.tag)
@@ -52,24 +62,15 @@ class LoadImage:
         for file in self.files:
             header = tarfile.TarInfo(file.path.removeprefix("image/"))
             header.size, header.mode = file.size, 0o644
-            yield header.tobuf(tarfile.USTAR_FORMAT)
+            yield header.tobuf(tarfile.GNU_FORMAT)  # ustar ends at 8 GiB
             with open_staged(node, self.staging, file) as copy:
                 yield from pieces(copy)
             yield bytes(-file.size % _BLOCK)
         yield bytes(2 * _BLOCK)
 
 
-def image_pending(node: Node, image: Image, tag: str) -> str | None:
-    found = _look(node, tag)
-    if found is None:
-        return "not in docker"
-    image_id, layers = found
-    if image_id not in image.ids:
-        return f"{tag} is another image, {image_id}"
-    return None if layers == image.diff_ids else "its layers differ"
-
-
-def _loaded_id(node: Node, image: Image) -> str | None:
+def loaded_id(node: Node, image: Image) -> str | None:
+    """The ID under which docker has this image, layer for layer."""
     for image_id in image.ids:
         found = _look(node, image_id)
         if found is not None and found == (image_id, image.diff_ids):

@@ -50,8 +50,15 @@ class PlaceModel:
 
 
 def model_pending(node: Node, files: tuple[File, ...], staging: Staging) -> str | None:
-    """The receipt holds what only the checked file can have; no model file is opened for it."""
-    folder = node.at(staging.model_dir)
+    return unproven(node, staging.model_dir, files)
+
+
+def unproven(node: Node, path: str, files: tuple[File, ...]) -> str | None:
+    """Why the folder at ``path`` is not proven to hold ``files``. No model file is opened for that.
+
+    The receipt holds what only the checked files can have.
+    """
+    folder = node.at(path)
     if not folder.is_dir():
         return "not in the data directory"
     receipt = node.read(RECEIPT)
@@ -59,5 +66,5 @@ def model_pending(node: Node, files: tuple[File, ...], staging: Staging) -> str 
         return "its contents were not checked yet"
     try:
         return None if receipt == model_receipt(folder, files) else "files changed since they were checked"
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         return f"{error.filename}: missing"

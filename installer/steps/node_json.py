@@ -1,27 +1,25 @@
-"""node.json, which the runner reads, and site.json, which a later install reads."""
+"""node.json, which the runner reads."""
 
 from dataclasses import dataclass
 
 from installer.node import Node
-from installer.settings import NODE_JSON, SITE_JSON, NodeConfig, Site
+from installer.settings import NODE_JSON, NodeConfig
+from installer.systemd import stop_cluster
 
 
 @dataclass(frozen=True)
 class WriteNodeJson:
     config: NodeConfig
-    site: Site
     replaces: tuple[str, ...] = ()
     title: str = "node.json"
 
     def pending(self, node: Node) -> str | None:
-        for path, data in self._wanted().items():
-            if (found := node.read(path)) != data:
-                return f"{path} is missing" if found is None else f"{path} differs"
-        return None
+        found = node.read(NODE_JSON)
+        if found == self.config.render():
+            return None
+        return "missing" if found is None else "it differs"
 
     def apply(self, node: Node) -> None:
-        for path, data in self._wanted().items():
-            node.place(path, data, 0o600)
-
-    def _wanted(self) -> dict[str, bytes]:
-        return {SITE_JSON: self.site.render(), NODE_JSON: self.config.render()}
+        # A unit that waits for its peers read the file long ago, and would wait for those of then.
+        stop_cluster(node)
+        node.place(NODE_JSON, self.config.render(), 0o600)

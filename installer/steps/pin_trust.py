@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from installer.index.document import File
-from installer.node import OPT, PROGRAM, Node, sync_file_system, sync_folder
+from installer.node import ETC, OPT, PROGRAM, Node, sync_file_system, sync_folder
 from installer.pinned import TRUST_JSON, TRUSTED_KEYS, Pinned
 from installer.staging import Staging, open_staged
 from installer.trust.keys import PublicKey
@@ -38,6 +38,7 @@ class PinTrust:
         return None
 
     def apply(self, node: Node) -> None:
+        node.make_private_folder(ETC)
         if not node.at(self._runtime_folder).is_dir():
             self._place_runtime(node)
         _point(node, self.runtime.sha256)

@@ -8,7 +8,7 @@ from installer.index.components import Package, Toolkit
 from installer.index.document import File
 from installer.node import Node
 from installer.staging import Staging, open_staged
-from installer.systemd import is_active, stop_cluster
+from installer.systemd import stop_docker
 
 _VERSION_OF = "%{VERSION}-%{RELEASE}.%{ARCH}\\n"
 
@@ -42,9 +42,7 @@ class InstallToolkit:
                     hint="remove the package in the way, or add what is missing to the bundle",
                 )
             # dockerd looks for NVIDIA's hook only when it starts (moby, nvidia_linux.go), so it must start after this.
-            stop_cluster(node)
-            if is_active(node, "docker.service"):
-                node.run("systemctl", "stop", "docker.service")
+            stop_docker(node)
             node.run("rpm", "-U", "--replacepkgs", *paths)
 
 

@@ -10,6 +10,7 @@ from installer.trust.keys import PublicKey, parse_public_key
 
 SIGNATURES_FOLDER = "signatures"
 MOST_SIGNERS = 16
+EXPLICIT = ("trusted key", "fingerprint")  # anchors that a person gave by another road than the medium
 _FILE_NAME = re.compile(r"([0-9a-f]{16})\.(sig|pub)")
 
 
@@ -88,7 +89,8 @@ def check_signatures(sums: bytes, signatures: Signatures, anchors: Anchors) -> S
 def _candidates(signatures: Signatures, anchors: Anchors) -> list[tuple[tuple[PublicKey, ...], str]]:
     offered = signatures.offered_keys()
     named = tuple(key for key in offered if key.fingerprint in anchors.fingerprints)
-    candidates = [(anchors.keys, "trusted key"), (named, "fingerprint"), (anchors.pinned, "pinned key")]
+    by_key, by_fingerprint = EXPLICIT
+    candidates = [(anchors.keys, by_key), (named, by_fingerprint), (anchors.pinned, "pinned key")]
     if anchors.first_use:
         _check_first_use(signatures, anchors)
         candidates.append((offered, "first use"))

@@ -14,7 +14,7 @@ from testbed.site import Site
 from testbed.trees import RESTLESS
 
 # Log and state may tell of a refused run; the copies of the bundle's files must be gone.
-OWN_STATE = ("/var/lib/vllm-airgap", "/var/log/vllm-airgap")
+OWN_STATE = ("/var/lib/vllm-airgap", "/var/log/vllm-airgap", "/run/vllm-airgap.lock")
 FLIP_EXIT = {"SHA256SUMS": 3, ".sig": 3}
 HEAD = ("--role", "head", "--node-ip", "10.77.0.13")
 
@@ -145,7 +145,7 @@ def test_a_full_disk_is_seen_before_anything_is_copied(spare: Node, small_disk: 
 
 
 def test_a_second_installer_is_refused(spare: Node) -> None:
-    other = spare.spawn("flock", "/run/vllm-airgap.lock", "sleep", "30")
+    other = spare.spawn("flock", "/run/vllm-airgap.lock", "sleep", "5")
     while spare.run("flock", "--nonblock", "/run/vllm-airgap.lock", "true", check=False).returncode == 0:
         pass
     done = _attempt(spare, *cluster.install_command(*HEAD))

@@ -81,7 +81,7 @@ def test_a_restarted_node_unit_brings_the_server_back(head: Node, worker: Node) 
 
 def test_a_stopped_server_leaves_no_process_and_no_port(head: Node) -> None:
     head.run("systemctl", "stop", "vllm-airgap-serve")
-    processes = head.run("docker", "top", "vllm-airgap-node", "-eo", "args").stdout
+    processes = head.run("docker", "top", "vllm-airgap-node", "-eo", "pid,args").stdout
     assert "vllm serve" not in processes
     assert head.run("curl", "--max-time", "2", f"http://{head.address}:8000/health", check=False).returncode != 0
     head.run("systemctl", "start", "vllm-airgap-serve")

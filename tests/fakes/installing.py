@@ -44,7 +44,7 @@ class Told:
         return Voice(self.steps.append, self._copying, self.waiting.append)
 
     @contextmanager
-    def _copying(self, _total: int) -> Iterator[Advance]:
+    def _copying(self, _what: str, _total: int) -> Iterator[Advance]:
         def advance(count: int) -> None:
             self.copied += count
 

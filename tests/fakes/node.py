@@ -49,6 +49,7 @@ class FakeNode(Node):
         self.server: tuple[str, ...] | None = None
         self.journal: list[str] = []
         self.on_sleep: Callable[[], None] = lambda: None
+        self.in_program = False  # while another program works, which goes on when ours is killed
         self._in_unit = False
         self._set_up()
 
@@ -59,8 +60,8 @@ class FakeNode(Node):
             self.give_program(f"/usr/bin/{name}")
         self.systemd.actions = {
             "docker.service": UnitActions(self.docker.start, self.docker.stop),
-            NODE_UNIT: UnitActions(lambda: self._run_unit(run_node), self._stop_node),
-            SERVE_UNIT: UnitActions(lambda: self._run_unit(run_serve), lambda: halt_serve(self)),
+            NODE_UNIT: UnitActions(lambda: self._run_unit(run_node), lambda: self._end_unit(halt_node)),
+            SERVE_UNIT: UnitActions(lambda: self._run_unit(run_serve), lambda: self._end_unit(halt_serve)),
         }
 
     def give_program(self, path: str, text: str = "") -> None:
@@ -80,9 +81,16 @@ class FakeNode(Node):
     # --- processes
 
     def execute(self, command: tuple[str, ...], stdin: Iterable[bytes] | None, timeout: float) -> Output:  # noqa: ARG002  # nothing here takes time
-        name, arguments = Path(command[0]).name, command[1:]
-        if self.finds(name) is None:
+        if self.finds(Path(command[0]).name) is None:
             return Output(_NOT_FOUND, "", f"{command[0]}: not found")
+        self.in_program = True
+        try:
+            return self._program(command, stdin)
+        finally:
+            self.in_program = False
+
+    def _program(self, command: tuple[str, ...], stdin: Iterable[bytes] | None) -> Output:
+        name, arguments = Path(command[0]).name, command[1:]
         if name == "docker":
             return self.docker.command(arguments, stdin)
         if name == "dockerd":
@@ -201,8 +209,12 @@ class FakeNode(Node):
             self._in_unit = False
         return "active"
 
-    def _stop_node(self) -> None:
-        halt_node(self)
+    def _end_unit(self, halt: Callable[[Node], None]) -> None:
+        """What the program of ExecStop leaves behind systemd kills; the server lives in the container."""
+        try:
+            halt(self)
+        except AirgapError as error:
+            self.journal.append(f"error: {error}")
         self.server = None
 
     def _after_reload(self) -> None:

@@ -63,7 +63,7 @@ class FakeSystemd:
                 self._start(unit)
 
     def shut_down(self) -> None:
-        for unit in list(self.states):
+        for unit in reversed(list(self.states)):
             self._stop(unit)
 
     def reload(self) -> None:

@@ -1,11 +1,441 @@
-from tests.fakes.bundle import MadeBundle
-from tests.fakes.installing import HEAD, install
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from installer.container import CONTAINER
+from installer.errors import AirgapError, EnvironmentProblemError, RefusedError, UsageError
+from installer.install import (
+    anchors_of,
+    carry_out,
+    check_caller,
+    check_entrance,
+    check_medium,
+    check_waits_on_head,
+    own_runtime_digest,
+    pinned_before,
+    prepare,
+    rehearse,
+    staged_bundle,
+)
+from installer.node import Node
+from installer.pinned import TRUST_JSON
+from installer.settings import NODE_JSON, SITE_JSON, Answers
+from installer.step import Pending, StepEvent
+from installer.steps.cluster import NODE_UNIT, SERVE_UNIT
+from installer.trust.opened import open_staged_bundle
+from installer.trust.signatures import Anchors
+from tests.fakes.bundle import MadeBundle, Recipe, make_bundle, public_key
+from tests.fakes.changes import KilledError
+from tests.fakes.file_events import is_change, listening
+from tests.fakes.installing import HEAD, WORKER, Told, install, prepared
 from tests.fakes.node import FakeNode
+from tests.fakes.staged import spoil
+from tests.fakes.tree import settled_tree, stamped_tree, tree
+
+ROLES = pytest.mark.parametrize(("answers", "ip"), [(HEAD, "10.0.0.1"), (WORKER, "10.0.0.2")], ids=["head", "worker"])
+SOFTWARE = [
+    "pin trust",
+    "site.json",
+    "NVIDIA driver 550.127.08",
+    "docker 27.4.0 programs",
+    "group docker",
+    "units of docker",
+    "docker daemon.json",
+    "docker answers",
+    "NVIDIA container toolkit 1.17.8",
+    "docker runtime nvidia",
+    "image vllm:v1",
+    "model tiny",
+    "node.json",
+    "units of the cluster",
+    "cluster node",
+]
 
 
-def test_a_head_is_installed(node: FakeNode, made: MadeBundle) -> None:
+def install_again(node: FakeNode, made: MadeBundle, answers: Answers) -> Told:
+    """A second run: every step holds and nothing is written."""
+    node.changes.forget()
+    before = stamped_tree(node.root)
+    told = install(node, made, answers)
+    assert (told.pending, told.copied, node.changes.done) == ([], 0, [])
+    assert stamped_tree(node.root) == before
+    return told
+
+
+def test_a_bare_node_becomes_a_head(node: FakeNode, made: MadeBundle) -> None:
     told = install(node, made, HEAD)
-    print(told)
-    print(node.changes.done)
+    assert told.applied == [*SOFTWARE, "server"]
+    assert told.copied == sum(file.size for file in made.index.files)
+    assert node.systemd.states[NODE_UNIT] == node.systemd.states[SERVE_UNIT] == "active"
+    assert node.docker.containers[CONTAINER].command[:4] == ("ray", "start", "--block", "--head")
+    assert told.health
+    assert told.health.waiting == "http://10.0.0.1:8000 does not answer yet"
+
+
+def test_a_bare_node_becomes_a_worker_that_waits_for_its_head(root: Path, made: MadeBundle) -> None:
+    node = FakeNode(root, ip="10.0.0.2")
+    told = install(node, made, WORKER)
+    assert told.applied == SOFTWARE
+    assert node.docker.containers == {}
+    assert told.health
+    assert told.health.missing == "not reached yet: head 10.0.0.1"
+
+
+def test_a_worker_whose_head_is_up_joins_it(root: Path, made: MadeBundle) -> None:
+    node = FakeNode(root, ip="10.0.0.2")
+    node.reachable.add(("10.0.0.1", 6379))
+    told = install(node, made, WORKER)
+    assert "--address=10.0.0.1:6379" in node.docker.containers[CONTAINER].command
+    assert told.health
+    assert told.health.missing == ""
+
+
+@ROLES
+def test_a_second_run_changes_nothing(root: Path, made: MadeBundle, answers: Answers, ip: str) -> None:
+    node = FakeNode(root, ip)
+    install(node, made, answers)
+    told = install_again(node, made, answers)
+    assert told.held[: len(SOFTWARE)] == SOFTWARE
+
+
+@ROLES
+def test_a_second_run_needs_no_options(root: Path, made: MadeBundle, answers: Answers, ip: str) -> None:
+    node = FakeNode(root, ip)
+    install(node, made, replace(answers, overrides=("max_model_len=99",)))
+    install_again(node, made, Answers())
+
+
+@ROLES
+def test_everything_holds_after_a_reboot(root: Path, made: MadeBundle, answers: Answers, ip: str) -> None:
+    node = FakeNode(root, ip)
+    install(node, made, answers)
+    node.reboot()
+    install_again(node, made, answers)
+
+
+@ROLES
+def test_a_kill_before_any_step_converges(root: Path, made: MadeBundle, answers: Answers, ip: str) -> None:
+    whole = FakeNode(root / "whole", ip)
+    titles = install(whole, made, answers).applied
+    for title in titles:
+        node = FakeNode(root / title, ip)
+        with pytest.raises(KilledError):
+            install_until(node, made, answers, title)
+        told = install(node, made, answers)
+        assert (told.copied, title in told.pending) == (0, True)
+        assert settled_tree(node.root) == settled_tree(whole.root)
+        install_again(node, made, answers)
+
+
+def install_until(node: Node, made: MadeBundle, answers: Answers, title: str) -> None:
+    def kill(event: StepEvent) -> None:
+        if isinstance(event, Pending) and event.title == title:
+            raise KilledError(title)
+
+    with made.opened() as bundle:
+        carry_out(node, prepare(node, bundle, answers, None), replace(Told().voice, step=kill))
+
+
+def test_a_kill_before_any_command_converges(root: Path, made: MadeBundle) -> None:
+    whole = FakeNode(root / "whole")
+    install(whole, made, HEAD)
+    wanted, count = settled_tree(whole.root), len(whole.changes.done)
+    assert count > 60
+    for number in range(1, count + 1):
+        node = FakeNode(root / str(number))
+        node.changes.dies_at = number
+        with pytest.raises(KilledError):
+            install(node, made, HEAD)
+        node.changes.forget()
+        install(node, made, HEAD)
+        assert settled_tree(node.root) == wanted, f"killed before {whole.changes.done[number - 1]}"
+
+
+def test_a_kill_before_any_change_of_a_file_converges(root: Path, made: MadeBundle) -> None:
+    whole = FakeNode(root / "whole")
+    count = len(changes_of_files(whole, made, kill_at=0))
+    wanted = settled_tree(whole.root)
+    assert count > 150
+    for number in range(1, count, 5):
+        node = FakeNode(root / str(number))
+        with pytest.raises(KilledError):
+            changes_of_files(node, made, kill_at=number)
+        install(node, made, HEAD)
+        assert settled_tree(node.root) == wanted, f"killed before change {number}"
+
+
+def changes_of_files(node: FakeNode, made: MadeBundle, *, kill_at: int) -> list[str]:
+    """Install; which changes of files that made. Nothing changes any more from the ``kill_at``-th on."""
+    found: list[str] = []
+
+    def note(event: str, arguments: tuple[Any, ...]) -> None:
+        if is_change(event, arguments) and not node.in_program:
+            found.append(f"{event} {arguments[0]}")
+            if 0 < kill_at <= len(found):
+                raise KilledError(found[-1])
+
+    with listening(note):
+        install(node, made, HEAD)
+    return found
+
+
+# --- before the first change
+
+
+def test_a_rehearsal_tells_every_step_and_changes_nothing(node: FakeNode, made: MadeBundle) -> None:
+    before = tree(node.root)
+    told = Told()
+    rehearse(node, prepared(node, made, HEAD), told.voice)
+    assert told.pending == [*SOFTWARE, "server"]
+    assert tree(node.root) == before
+
+
+@pytest.mark.parametrize("answers", [Answers(), replace(HEAD, overrides=("port=1",)), replace(HEAD, data_dir="x")])
+def test_wrong_options_change_nothing(node: FakeNode, made: MadeBundle, answers: Answers) -> None:
+    before = tree(node.root)
+    with pytest.raises(UsageError):
+        install(node, made, answers)
+    assert tree(node.root) == before
+
+
+def test_all_problems_are_told_at_once_and_nothing_was_changed(node: FakeNode, made: MadeBundle) -> None:
+    node.arch, node.free = "aarch64", 100
+    before = tree(node.root)
+    with pytest.raises(EnvironmentProblemError) as caught:
+        install(node, made, HEAD)
+    assert "machine: this node is aarch64" in str(caught.value)
+    assert "space: / has" in str(caught.value)
+    assert "fix: take the bundle built for this machine" in str(caught.value)
+    assert tree(node.root) == before
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        (Recipe(sequence=4), "sequence 4 is older than 5"),
+        (Recipe(sequence=5, program="other"), "sequence 5 was installed before with other content"),
+        (Recipe(sequence=6, name="other"), "this node has bundle 'demo', not 'other'"),
+    ],
+)
+def test_a_bundle_that_may_not_follow_changes_nothing(
+    node: FakeNode, tmp_path: Path, recipe: Recipe, message: str
+) -> None:
+    install(node, make_bundle(tmp_path / "first", Recipe(sequence=5)), HEAD)
+    before = stamped_tree(node.root)
+    with pytest.raises(RefusedError, match=message) as caught:
+        install(node, make_bundle(tmp_path / "second", recipe), HEAD)
+    assert caught.value.exit_code == 6
+    assert stamped_tree(node.root) == before
+
+
+def test_damage_on_the_medium_changes_nothing_outside_our_own_folders(node: FakeNode, tmp_path: Path) -> None:
+    made = make_bundle(tmp_path / "made", Recipe())
+    spoil(made.folder / made.index.only("driver").path)
+    before = tree(node.root)
+    with pytest.raises(AirgapError, match="content differs"):
+        install(node, made, HEAD)
+    new = tree(node.root).keys() - before.keys()
+    assert {name for name in new if not name.startswith("var/lib/vllm-airgap")} == set()
+    assert [name for name in new if node.at(name).is_file()] == []
+
+
+def test_a_damaged_site_file_is_a_problem_of_the_node(node: FakeNode, made: MadeBundle) -> None:
+    install(node, made, HEAD)
+    node.place(SITE_JSON, b"{")
+    with pytest.raises(EnvironmentProblemError, match=r"site\.json"):
+        install(node, made, HEAD)
+
+
+def test_only_root_installs(node: FakeNode) -> None:
+    check_caller(node)
+    node.as_root = False
+    with pytest.raises(EnvironmentProblemError, match="not root") as caught:
+        check_caller(node)
+    assert caught.value.exit_code == 7
+
+
+def test_only_a_head_can_be_waited_for(node: FakeNode, root: Path, made: MadeBundle) -> None:
+    check_waits_on_head(prepared(node, made, HEAD), wait=True)
+    worker = FakeNode(root / "worker", ip="10.0.0.2")
+    install(worker, made, WORKER)
+    remembered = prepared(worker, made, Answers())
+    check_waits_on_head(remembered, wait=False)
+    with pytest.raises(UsageError, match="only the head"):
+        check_waits_on_head(remembered, wait=True)
+
+
+# --- what runs already
+
+
+def test_new_settings_reach_the_cluster(node: FakeNode, made: MadeBundle) -> None:
+    install(node, made, HEAD)
+    node.ray = [("10.0.0.1", 1), ("10.0.0.2", 1)]
+    told = install(node, made, replace(HEAD, overrides=("max_model_len=99",)))
+    assert told.applied == ["site.json", "node.json", "cluster node", "server"]
+    assert node.server
+    assert node.server[node.server.index("--max-model-len") + 1] == "99"
+
+
+def test_a_worker_that_waits_for_the_wrong_head_is_sent_to_the_right_one(root: Path, made: MadeBundle) -> None:
+    node = FakeNode(root, ip="10.0.0.2")
+    install(node, made, Answers(role="worker", node_ip="10.0.0.2", head="10.0.0.99"))
+    node.reachable.add(("10.0.0.1", 6379))
+    install(node, made, Answers(head="10.0.0.1"))
+    assert "--address=10.0.0.1:6379" in node.docker.containers[CONTAINER].command
+
+
+def test_a_newer_bundle_replaces_what_differs_and_only_that(node: FakeNode, made: MadeBundle, tmp_path: Path) -> None:
+    install(node, made, HEAD)
+    newer = make_bundle(tmp_path / "newer", Recipe(sequence=2, image="v2", program="program 2"))
+    told = install(node, newer, HEAD)
+    assert told.applied == ["pin trust", "image vllm:v2", "node.json", "cluster node", "server"]
+    assert node.docker.containers[CONTAINER].image == newer.index.image.config
+    install_again(node, newer, HEAD)
+
+
+def test_a_newer_model_of_the_same_name_takes_the_place_of_the_older(
+    node: FakeNode, made: MadeBundle, tmp_path: Path
+) -> None:
+    install(node, made, HEAD)
+    model = {**Recipe().model, "config.json": b'{"model_type": "qwen3"}'}
+    newer = make_bundle(tmp_path / "newer", Recipe(sequence=2, model=model))
+    told = install(node, newer, HEAD)
+    assert "model tiny" in told.applied
+    assert node.read("/var/lib/vllm-airgap/models/tiny/config.json") == b'{"model_type": "qwen3"}'
+
+
+def test_no_container_ever_loses_its_gpus(node: FakeNode, made: MadeBundle, tmp_path: Path) -> None:
+    install(node, made, HEAD)
+    newer = make_bundle(
+        tmp_path / "newer", Recipe(sequence=2, docker="28.1.0", toolkit="1.18.0-1.x86_64", driver="570.1")
+    )
+    install(node, newer, HEAD)
+    assert [container.has_gpus for container in node.docker.containers.values()] == [True]
+
+
+def test_a_docker_of_the_nodes_own_is_used_and_not_overlaid(node: FakeNode, made: MadeBundle) -> None:
+    own_docker(node, "20.10.24")
     told = install(node, made, HEAD)
-    assert told.pending == []
+    assert [title for title in told.applied if title.startswith(("docker 2", "group", "units of docker"))] == []
+    assert not node.at("/usr/local/bin/dockerd").exists()
+    assert node.docker.running_version == "20.10.24"
+    install_again(node, made, HEAD)
+
+
+def own_docker(node: FakeNode, version: str) -> None:
+    """As a package of the distribution leaves it."""
+    node.give_program("/usr/bin/dockerd", version)
+    node.give_program("/usr/bin/docker")
+    node.place("/usr/lib/systemd/system/docker.service", b"[Service]\nExecStart=/usr/bin/dockerd -H fd://\n")
+    node.systemd.reload()
+    node.systemd.command(("start", "docker.service"))
+
+
+def test_what_the_bundle_does_not_bring_the_node_must_have(node: FakeNode, tmp_path: Path) -> None:
+    made = make_bundle(tmp_path / "made", Recipe(leave_out=("driver", "docker", "toolkit")))
+    with pytest.raises(EnvironmentProblemError, match="there is no docker, and the bundle has none"):
+        install(node, made, HEAD)
+    own_docker(node, "27.0.0")
+    with pytest.raises(EnvironmentProblemError) as caught:
+        install(node, made, HEAD)
+    for program in ("nvidia-smi", "nvidia-ctk"):
+        assert f"{program} is not on this node" in str(caught.value)
+        node.give_program(f"/usr/bin/{program}")
+    node.give_program("/usr/bin/nvidia-container-runtime-hook")
+    assert "cluster node" in install(node, made, HEAD).applied
+
+
+# --- without the medium
+
+
+def test_an_install_goes_on_without_its_medium(node: FakeNode, tmp_path: Path) -> None:
+    made = make_bundle(tmp_path / "made", Recipe())
+    with pytest.raises(KilledError):
+        install_until(node, made, HEAD, "NVIDIA driver 550.127.08")
+    for path in made.folder.rglob("*.run"):
+        path.unlink()
+    told = resume(node)
+    assert "server" in told.applied
+    assert resume(node).applied == []
+
+
+def resume(node: FakeNode) -> Told:
+    told = Told()
+    with open_staged_bundle(staged_bundle(node), anchors_of(node, Anchors())) as bundle:
+        decided = prepare(node, bundle, Answers(), None)
+        check_medium(decided, None)
+        carry_out(node, decided, told.voice)
+    return told
+
+
+def test_without_the_medium_what_is_gone_is_named(node: FakeNode, made: MadeBundle) -> None:
+    install(node, made, HEAD)
+    node.docker.images.clear()
+    with pytest.raises(EnvironmentProblemError, match="image/blobs/sha256/.*: not on this node") as caught:
+        resume(node)
+    assert "install BUNDLE" in caught.value.hint
+
+
+def test_without_any_install_before_the_bundle_must_be_named(node: FakeNode) -> None:
+    with pytest.raises(UsageError, match="the bundle's folder is missing"):
+        staged_bundle(node)
+
+
+# --- which program, whose word
+
+
+def test_the_launcher_takes_no_other_bundle_on_a_node_that_has_one(
+    node: FakeNode, made: MadeBundle, tmp_path: Path
+) -> None:
+    newer = make_bundle(tmp_path / "newer", Recipe(sequence=2))
+    with made.opened() as bundle:
+        check_entrance(node, bundle, from_medium=True)
+    install(node, made, HEAD)
+    with made.opened() as same, newer.opened() as other:
+        check_entrance(node, same, from_medium=True)
+        check_entrance(node, other, from_medium=False)
+        with pytest.raises(RefusedError, match="the installed program must take this one"):
+            check_entrance(node, other, from_medium=True)
+
+
+@pytest.mark.parametrize("data", [None, b"", b"{", b"{}", b'{"format": 2}'])
+def test_a_lost_or_damaged_record_stops_everybody_without_an_anchor(
+    node: FakeNode, made: MadeBundle, data: bytes | None
+) -> None:
+    install(node, made, HEAD)
+    if data is None:
+        node.at(TRUST_JSON).unlink()
+    else:
+        node.place(TRUST_JSON, data)
+    with made.opened(Anchors(pinned=(public_key(),))) as bundle, pytest.raises(EnvironmentProblemError) as caught:
+        pinned_before(node, bundle)
+    assert caught.value.exit_code == 7
+    assert "--trusted-key" in caught.value.hint
+    install(node, made, HEAD)
+    install_again(node, made, HEAD)
+
+
+def test_a_pinned_key_is_enough_and_does_not_hide_how_it_was_trusted(node: FakeNode, made: MadeBundle) -> None:
+    install(node, made, HEAD, Anchors(first_use=True))
+    assert b'"first use"' in (node.read(TRUST_JSON) or b"")
+    told = install(node, made, HEAD, Anchors(pinned=(public_key(),)))
+    assert told.applied == []
+    assert b'"first use"' in (node.read(TRUST_JSON) or b"")
+
+
+def test_a_program_knows_its_own_digest(tmp_path: Path) -> None:
+    python = tmp_path / ("a" * 64) / "python/bin/python3"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    (tmp_path / "current").symlink_to("a" * 64)
+    assert own_runtime_digest(str(tmp_path / "current/python/bin/python3"), None, lambda _: None) == "a" * 64
+    assert own_runtime_digest("/anything", tmp_path / "copy", lambda path: f"digest of {path.name}") == "digest of copy"
+
+
+def test_no_secret_and_no_value_of_the_manifest_is_in_a_unit(node: FakeNode, made: MadeBundle) -> None:
+    install(node, made, replace(HEAD, overrides=("NCCL_DEBUG=INFO",)))
+    assert b"NCCL_DEBUG" in (node.read(NODE_JSON) or b"")
+    units = node.at("/etc/systemd/system")
+    assert [path.name for path in units.glob("*.service") if b"NCCL" in path.read_bytes()] == []

@@ -1,0 +1,1 @@
+"""What `scripts/bench` measures, each thing beside what it is compared with."""

@@ -1,0 +1,128 @@
+"""`scripts/bench`: everything in one run, its figures in build/bench.json."""
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed import inputs
+from testbed.commands import TestbedError
+from testbed.host_docker import HostDocker
+from testbed.inputs import Inputs
+
+from benches import installing, releases, report, saving, verifying
+from benches.installing import Installing
+from benches.releases import Built
+from benches.saving import Saving
+from benches.verifying import Verifying
+
+BUILD = Path(__file__).parents[2] / "build"
+CORES = 2
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Every result of one run."""
+
+    saving: Saving
+    verifying: Verifying
+    builds: tuple[Built, ...]
+    installing: Installing
+
+    def ratios(self) -> dict[str, float]:
+        return {
+            "verify_vs_sha256sum": round(self.verifying.duel.times_faster, 2),
+            "save_vs_gzip": round(self.saving.duel.times_faster, 2),
+            "gzip_size_ratio": round(self.saving.size_ratio, 4),
+            "install_read_ratio": round(self.installing.read_ratio, 4),
+        }
+
+    def rss_mib(self) -> dict[str, float]:
+        return {
+            "build": max(built.taken.rss_mib for built in self.builds),
+            "verify": max(run.rss_mib for run in (*self.verifying.duel.ours, self.verifying.launched)),
+            "install": self.installing.taken.rss_mib,
+        }
+
+    def seconds(self) -> dict[str, list[float]]:
+        """Of every single run: how much they differ says how far to believe the ratios."""
+        return {
+            **self.saving.duel.seconds("save", "gzip"),
+            **self.verifying.duel.seconds("verify", "sha256sum"),
+            "verify_by_launcher": [self.verifying.launched.seconds],
+            "build": [built.taken.seconds for built in self.builds],
+            "install_recorded": [self.installing.taken.seconds],
+        }
+
+
+def main(words: list[str]) -> int:
+    if words:
+        print("usage: scripts/bench", file=sys.stderr)
+        return 2
+    cores = sorted(os.sched_getaffinity(0))[:CORES]
+    os.sched_setaffinity(0, cores)
+    load = os.getloadavg()[0]
+    try:
+        bench = measure(BUILD.absolute())
+    except TestbedError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    machine = {"cores": len(cores), "load_before": round(load, 2)}
+    return publish(bench, machine)
+
+
+def measure(build: Path) -> Bench:
+    """Leaves nothing large behind."""
+    made, docker, folder = inputs.make_all(build, say), HostDocker(build), build / "bench"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        saved = measure_saving(made, docker, folder)
+        installable, installed = measure_installing(made, docker, folder)
+        large, verified = measure_verifying(made, docker, folder)
+    finally:
+        shutil.rmtree(folder)
+    return Bench(saved, verified, (installable, large), installed)
+
+
+def measure_saving(made: Inputs, docker: HostDocker, folder: Path) -> Saving:
+    say("recording a docker save")
+    stream = saving.record(docker, made.image, folder)
+    say("compressing it, and gzip in turns")
+    saved = saving.compare(stream)
+    stream.unlink()
+    return saved
+
+
+def measure_installing(made: Inputs, docker: HostDocker, folder: Path) -> tuple[Built, Installing]:
+    say("building the testbed's bundle")
+    built = releases.build_testbed(made, docker, folder / "testbed")
+    say("installing it, every read recorded")
+    return built, installing.install(built, made.node_root, folder)
+
+
+def measure_verifying(made: Inputs, docker: HostDocker, folder: Path) -> tuple[Built, Verifying]:
+    say("building a bundle with a large model")
+    built = releases.build_large(made, docker, folder / "large")
+    say("verifying it, and sha256sum in turns")
+    return built, verifying.compare(built)
+
+
+def publish(bench: Bench, machine: dict[str, float]) -> int:
+    """The exit status: 1 if a target is missed."""
+    ratios, rss = bench.ratios(), bench.rss_mib()
+    document = {**ratios, "rss_mib": rss, "seconds": bench.seconds(), "machine": machine}
+    (BUILD / "bench.json").write_text(json.dumps(document, indent=1) + "\n")
+    figures = {**ratios, **{f"rss_mib.{what}": value for what, value in rss.items()}}
+    print(*report.table(figures), sep="\n")
+    return 1 if report.missed(figures) else 0
+
+
+def say(line: str) -> None:
+    print(f"bench: {line}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,123 @@
+from dataclasses import replace
+
+import pytest
+
+from installer.engine import Engine
+from installer.index.document import Index
+from installer.preflight import Problem, Situation, problems
+from installer.staging import Staging
+from tests.fakes.bundle import MadeBundle
+from tests.fakes.node import FakeNode
+
+GIB = 1 << 30
+
+
+@pytest.fixture
+def situation(node: FakeNode, made: MadeBundle) -> Situation:
+    """A bare node that lacks everything and has room for it."""
+    return Situation(node, made.index, Staging("0" * 64, "/data/tiny"), None, made.index.files)
+
+
+def found(situation: Situation) -> list[str]:
+    return [problem.name for problem in problems(situation)]
+
+
+def only(situation: Situation) -> Problem:
+    (problem,) = problems(situation)
+    assert problem.fix
+    return problem
+
+
+def without(index: Index, *parts: str) -> Index:
+    return replace(index, **dict.fromkeys(parts))
+
+
+def test_a_fit_node_has_no_problem_and_is_left_as_it_was(node: FakeNode, situation: Situation) -> None:
+    before = sorted(node.root.rglob("*"))
+    assert found(situation) == []
+    assert sorted(node.root.rglob("*")) == before
+    assert node.changes.done == []
+
+
+def test_another_machine(node: FakeNode, situation: Situation) -> None:
+    node.arch = "aarch64"
+    assert only(situation).what == "this node is aarch64, the bundle is for x86_64"
+
+
+def test_no_systemd(node: FakeNode, situation: Situation) -> None:
+    node.at("/run/systemd/system").rmdir()
+    assert only(situation).what == "systemd does not run this node"
+
+
+@pytest.mark.parametrize("mark", ["/.dockerenv", "/run/.containerenv"])
+def test_a_container(node: FakeNode, situation: Situation, mark: str) -> None:
+    node.at(mark).touch()
+    assert only(situation).what == f"this is a container ({mark} is there)"
+
+
+@pytest.mark.parametrize("program", ["systemctl", "ip", "iptables", "rpm"])
+def test_a_program_that_is_missing(node: FakeNode, situation: Situation, program: str) -> None:
+    node.at(f"/usr/bin/{program}").unlink()
+    assert only(situation).what == f"{program} is not on this node"
+
+
+@pytest.mark.parametrize(("part", "program"), [("toolkit", "nvidia-ctk"), ("driver", "nvidia-smi")])
+def test_what_the_bundle_leaves_out_must_be_there(
+    node: FakeNode, situation: Situation, part: str, program: str
+) -> None:
+    leaner = replace(situation, index=without(situation.index, part))
+    assert only(leaner).what == f"{program} is not on this node"
+    node.give_program(f"/usr/bin/{program}")
+    assert found(leaner) == []
+
+
+def test_a_bundle_without_packages_needs_no_rpm(node: FakeNode, situation: Situation) -> None:
+    node.at("/usr/bin/rpm").unlink()
+    node.give_program("/usr/bin/nvidia-ctk")
+    assert found(replace(situation, index=without(situation.index, "toolkit"))) == []
+
+
+def test_a_docker_that_is_too_old(situation: Situation) -> None:
+    problem = only(replace(situation, engine=Engine("/usr/bin/dockerd", (20, 10, 9))))
+    assert "/usr/bin/dockerd is docker 20.10.9, older than 20.10.10" in problem.what
+
+
+def test_a_docker_that_is_new_enough(situation: Situation) -> None:
+    assert found(replace(situation, engine=Engine("/usr/bin/dockerd", (20, 10, 10)))) == []
+
+
+def test_no_docker_anywhere(situation: Situation) -> None:
+    leaner = replace(situation, index=without(situation.index, "docker"))
+    assert only(leaner).what == "there is no docker, and the bundle has none"
+    assert found(replace(leaner, engine=Engine("/usr/bin/dockerd", (27, 0, 0)))) == []
+
+
+def test_a_place_where_nothing_can_be_written(node: FakeNode, situation: Situation) -> None:
+    node.at("/data").touch()
+    assert only(situation).what.endswith("data: Not a directory")
+
+
+def test_no_room(node: FakeNode, situation: Situation) -> None:
+    node.free = GIB // 10
+    assert only(situation).what == "/ has 0.1 GiB free, 0.2 GiB are needed"
+
+
+def test_an_image_needs_room_for_its_layers_too(node: FakeNode, situation: Situation) -> None:
+    (layer, *_) = situation.index.of_kind("image")
+    large = replace(situation, lacking=(replace(layer, size=10 * GIB),))
+    node.free = 49 * GIB
+    assert only(large).what == "/ has 49.0 GiB free, 50.0 GiB are needed"
+    node.free = 50 * GIB
+    assert found(large) == []
+
+
+def test_what_is_there_already_needs_no_room(node: FakeNode, situation: Situation) -> None:
+    node.free = 0
+    assert found(replace(situation, lacking=())) == []
+
+
+def test_all_problems_are_found_at_once(node: FakeNode, situation: Situation) -> None:
+    node.arch, node.free = "aarch64", 0
+    node.at("/run/systemd/system").rmdir()
+    node.at("/usr/bin/ip").unlink()
+    assert found(situation) == ["machine", "systemd", "programs", "space"]

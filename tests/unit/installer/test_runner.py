@@ -1,0 +1,241 @@
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from installer.container import CONFIG_LABEL, CONTAINER
+from installer.errors import EnvironmentProblemError, StepError
+from installer.node import Output
+from installer.runner import (
+    RayNode,
+    find_image,
+    halt_node,
+    halt_serve,
+    leftover_label,
+    load_config,
+    missing_peers,
+    program,
+    ray_nodes,
+    read_ray_nodes,
+    run_node,
+    run_serve,
+)
+from installer.settings import NODE_JSON, Answers, NodeConfig
+from installer.steps.cluster import NODE_UNIT
+from tests.fakes.bundle import MadeBundle, Recipe, make_bundle
+from tests.fakes.docker import FakeContainer
+from tests.fakes.installing import HEAD, WORKER, install
+from tests.fakes.node import FakeNode
+
+STRANGER = FakeContainer("some image", ("sleep",))
+BOTH = [("10.0.0.1", 1), ("10.0.0.2", 1)]
+
+
+@pytest.fixture
+def head(root: Path, made: MadeBundle) -> FakeNode:
+    """Installed, with its units stopped, as systemd finds it."""
+    return stopped(FakeNode(root / "head"), made, HEAD)
+
+
+@pytest.fixture
+def worker(root: Path, made: MadeBundle) -> FakeNode:
+    return stopped(FakeNode(root / "worker", ip="10.0.0.2"), made, WORKER)
+
+
+def stopped(node: FakeNode, made: MadeBundle, answers: Answers) -> FakeNode:
+    install(node, made, answers)
+    for unit in ("vllm-airgap-serve.service", NODE_UNIT):
+        node.systemd.command(("stop", unit))
+    return node
+
+
+def config_of(node: FakeNode) -> NodeConfig:
+    return load_config(node)[0]
+
+
+def test_the_node_unit_becomes_the_cluster_container(head: FakeNode) -> None:
+    run_node(head)
+    container = head.docker.containers[CONTAINER]
+    assert container.image == config_of(head).image_ids[0]
+    assert container.labels[CONFIG_LABEL] == hashlib.sha256(head.read(NODE_JSON) or b"").hexdigest()
+
+
+def test_a_leftover_of_ours_is_removed_first(head: FakeNode) -> None:
+    run_node(head)
+    head.docker.containers[CONTAINER].labels["of"] = "before"
+    run_node(head)
+    assert "of" not in head.docker.containers[CONTAINER].labels
+
+
+def test_a_container_of_a_stranger_is_refused_and_left_alone(head: FakeNode) -> None:
+    head.docker.containers[CONTAINER] = STRANGER
+    with pytest.raises(EnvironmentProblemError, match="is not ours") as caught:
+        run_node(head)
+    assert caught.value.hint == f"look at it, then: docker rm -f {CONTAINER}"
+    halt_node(head)
+    assert head.docker.containers == {CONTAINER: STRANGER}
+
+
+def test_a_docker_that_does_not_answer_is_not_taken_for_no_container(head: FakeNode) -> None:
+    head.docker.stop()
+    with pytest.raises(EnvironmentProblemError, match="docker does not answer: Cannot connect"):
+        leftover_label(head)
+
+
+def test_a_worker_waits_for_ever_until_the_head_answers(worker: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    def head_comes_up_after_a_week() -> None:
+        if worker.now > 7 * 86400:
+            worker.reachable.add(("10.0.0.1", 6379))
+
+    worker.on_sleep = head_comes_up_after_a_week
+    run_node(worker)
+    assert CONTAINER in worker.docker.containers
+    said = capsys.readouterr().out.splitlines()
+    assert said.count("waiting: the head 10.0.0.1:6379 does not answer") == 1
+
+
+def test_a_head_waits_for_nobody(head: FakeNode) -> None:
+    run_node(head)
+    assert head.now == 0
+
+
+def test_a_worker_without_ray_waits_for_nobody(root: Path, tmp_path: Path) -> None:
+    made = make_bundle(tmp_path / "mp", Recipe(backend="mp"))
+    worker = stopped(FakeNode(root / "mp", ip="10.0.0.2"), made, WORKER)
+    run_node(worker)
+    assert worker.docker.containers[CONTAINER].command[:2] == ("vllm", "serve")
+
+
+def test_the_whole_command_is_told_before_it_is_run(head: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    run_node(head)
+    assert 'starting: ["docker", "run", "--rm"' in capsys.readouterr().out
+
+
+def test_rdma_devices_are_found_when_the_node_starts(head: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    head.at("/dev/infiniband").mkdir(parents=True)
+    run_node(head)
+    assert '"--device", "/dev/infiniband"' in capsys.readouterr().out
+
+
+def test_docker_29_knows_the_image_by_its_manifest(head: FakeNode) -> None:
+    config_id, manifest_id = config_of(head).image_ids
+    image = head.docker.images.pop(config_id)
+    head.docker.images[manifest_id] = replace(image, image_id=manifest_id)
+    assert find_image(head, config_of(head)) == manifest_id
+
+
+def test_an_image_that_is_gone_is_named_with_the_way_back(head: FakeNode) -> None:
+    head.docker.images.clear()
+    with pytest.raises(EnvironmentProblemError, match="no longer in docker") as caught:
+        run_node(head)
+    assert "install BUNDLE" in caught.value.hint
+
+
+def test_without_node_json_nothing_runs(head: FakeNode) -> None:
+    head.at(NODE_JSON).unlink()
+    with pytest.raises(EnvironmentProblemError, match=r"node\.json: missing"):
+        run_node(head)
+
+
+def test_stopping_ends_the_container(head: FakeNode) -> None:
+    run_node(head)
+    halt_node(head)
+    assert head.docker.containers == {}
+    halt_node(head)
+
+
+# --- the server
+
+
+def test_the_server_starts_in_a_session_of_its_own_once_all_gpus_are_there(head: FakeNode) -> None:
+    run_node(head)
+    head.ray = BOTH
+    run_serve(head)
+    assert head.server
+    assert head.server[:2] == ("python3", "-c")
+    assert head.server[2] == program("session_start.py")
+    assert head.server[3:5] == ("vllm", "serve")
+
+
+def test_the_server_waits_for_the_container_for_ray_and_for_every_gpu(
+    head: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def things_come_up() -> None:
+        if head.now == 10:
+            run_node(head)
+        if head.now == 20:
+            head.ray = BOTH[:1]
+        if head.now == 30:
+            head.ray = BOTH
+
+    head.on_sleep = things_come_up
+    run_serve(head)
+    assert head.server
+    waited = [line for line in capsys.readouterr().out.splitlines() if line.startswith("waiting")]
+    assert waited == [
+        f"waiting: container {CONTAINER} is not running",
+        "waiting: Ray does not answer",
+        "waiting: 1 of 2 GPUs in the cluster, not joined yet: 10.0.0.2",
+    ]
+
+
+def test_a_server_that_was_left_behind_is_ended_first(head: FakeNode) -> None:
+    run_node(head)
+    head.server = ("an old one",)
+    seen: list[tuple[str, ...] | None] = []
+
+    def ray_comes_up() -> None:
+        seen.append(head.server)
+        head.ray = BOTH
+
+    head.on_sleep = ray_comes_up
+    run_serve(head)
+    assert seen == [None]
+
+
+def test_without_ray_the_server_waits_for_the_container_only(root: Path, tmp_path: Path) -> None:
+    made = make_bundle(tmp_path / "mp", Recipe(backend="mp"))
+    head = stopped(FakeNode(root / "mp"), made, HEAD)
+    run_node(head)
+    run_serve(head)
+    assert head.server
+    assert head.now == 0
+
+
+def test_a_server_that_does_not_end_is_an_error_unless_its_container_is_gone(head: FakeNode) -> None:
+    halt_serve(head)
+    run_node(head)
+    head.docker.inside = lambda _: Output(1, "", "processes [12] do not end\n")
+    with pytest.raises(StepError, match=r"the server did not end: processes \[12\] do not end"):
+        halt_serve(head)
+
+
+def test_no_answer_of_ray_is_no_answer(head: FakeNode) -> None:
+    run_node(head)
+    assert ray_nodes(head) is None
+    head.ray = [("10.0.0.1", 1)]
+    assert ray_nodes(head) == (RayNode("10.0.0.1", 1),)
+
+
+def test_what_ray_itself_prints_does_not_count() -> None:
+    output = '2026-11-21 INFO worker.py:1 -- Connecting\n[{"ip": "10.0.0.1", "gpus": 8}]\n'
+    assert read_ray_nodes(output) == (RayNode("10.0.0.1", 8),)
+    assert read_ray_nodes("[]") == ()
+
+
+@pytest.mark.parametrize(
+    ("nodes", "alive", "missing"),
+    [
+        (("10.0.0.1", "10.0.0.2"), ["10.0.0.1"], "not joined yet: 10.0.0.2"),
+        (("10.0.0.1", "10.0.0.2"), [], "not joined yet: 10.0.0.1, 10.0.0.2"),
+        (("10.0.0.1", "10.0.0.2"), ["10.0.0.2", "10.0.0.1"], None),
+        ((), ["10.0.0.1"], "1 of 2 nodes not joined yet"),
+        ((), ["10.0.0.1", "10.0.0.9"], None),
+    ],
+)
+def test_peers_that_are_missing_are_named(
+    head: FakeNode, nodes: tuple[str, ...], alive: list[str], missing: str | None
+) -> None:
+    config = replace(config_of(head), nodes=nodes)
+    assert missing_peers(config, tuple(RayNode(ip, 1) for ip in alive)) == missing

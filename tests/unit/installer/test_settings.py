@@ -1,0 +1,187 @@
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from installer.errors import AirgapError, MalformedError, UsageError
+from installer.index.document import Index
+from installer.node import Address
+from installer.settings import Answers, NodeConfig, Site, decide_site, node_config, parse_site
+from tests.fakes.bundle import MadeBundle
+
+LOCAL = (Address("lo", "127.0.0.1"), Address("eth0", "10.0.0.1"))
+NODES = ("10.0.0.1", "10.0.0.2")
+HEAD = Answers(role="head", nodes=NODES)
+SITE = Site("head", "10.0.0.1", "10.0.0.1", NODES, "/var/lib/vllm-airgap/models", {})
+
+
+@pytest.fixture
+def index(made: MadeBundle) -> Index:
+    return made.index
+
+
+def as_mp(index: Index) -> Index:
+    return replace(index, cluster=replace(index.cluster, backend="mp"))
+
+
+def of_one_node(index: Index) -> Index:
+    return replace(index, cluster=replace(index.cluster, nodes=1))
+
+
+def test_the_list_of_nodes_is_enough_for_a_head(index: Index) -> None:
+    assert decide_site(HEAD, index, None, LOCAL) == SITE
+
+
+def test_a_worker_finds_itself_and_the_head_in_the_list(index: Index) -> None:
+    site = decide_site(Answers(role="worker", nodes=NODES), index, None, (Address("eth0", "10.0.0.2"),))
+    assert (site.role, site.node_ip, site.head) == ("worker", "10.0.0.2", "10.0.0.1")
+
+
+def test_without_a_list_a_worker_needs_its_address_and_the_heads(index: Index) -> None:
+    site = decide_site(Answers(role="worker", node_ip="10.0.0.1", head="10.0.0.9"), index, None, LOCAL)
+    assert (site.node_ip, site.head, site.nodes) == ("10.0.0.1", "10.0.0.9", ())
+
+
+REFUSED = [
+    (Answers(), "--role is missing"),
+    (Answers(role="head"), "--node-ip is missing"),
+    (Answers(role="head", node_ip="10.0.0.7"), "--node-ip: '10.0.0.7' is on no interface of this node"),
+    (Answers(role="head", node_ip="0.0.0.0"), "--node-ip: '0.0.0.0' is on no interface of this node"),  # noqa: S104
+    (Answers(role="head", node_ip="127.0.0.1"), "--node-ip: '127.0.0.1' is on no interface of this node"),
+    (Answers(role="head", node_ip="::"), "--node-ip: '::' is on no interface of this node"),
+    (Answers(role="head", node_ip="node1"), "--node-ip: 'node1' is on no interface of this node"),
+    (Answers(role="head", node_ip="\x1b[1m"), r"--node-ip: '\\x1b[1m' is on no interface of this node"),
+    (Answers(role="head", node_ip="10.0.0.1", nodes=("10.0.0.2", "10.0.0.3")), "--node-ip: 10.0.0.1 is not in --nodes"),
+    (Answers(role="head", nodes=("10.0.0.1", "node2")), "--nodes: 'node2' is not the IPv4 address of a node"),
+    (Answers(role="head", nodes=("10.0.0.1", "")), "--nodes: '' is not the IPv4 address of a node"),
+    (Answers(role="head", nodes=("10.0.0.1", "10.0.0.1")), "--nodes: an address stands twice"),
+    (Answers(role="head", nodes=("10.0.0.1",)), "--nodes: 1 addresses, but the bundle is for 2 nodes"),
+    (Answers(role="head", nodes=(*NODES, "10.0.0.3")), "--nodes: 3 addresses, but the bundle is for 2 nodes"),
+    (Answers(role="head", nodes=("10.0.0.2", "10.0.0.1")), "this node is 10.0.0.1, but the head is 10.0.0.2"),
+    (Answers(role="head", node_ip="10.0.0.1", head="10.0.0.2"), "this node is 10.0.0.1, but the head is 10.0.0.2"),
+    (Answers(role="head", nodes=NODES, head="10.0.0.2"), "--head: 10.0.0.2 is not the first of --nodes"),
+    (Answers(role="worker", node_ip="10.0.0.1"), "--head is missing"),
+    (Answers(role="worker", node_ip="10.0.0.1", head="head"), "--head: 'head' is not the IPv4 address of a node"),
+    (Answers(role="worker", node_ip="10.0.0.1", head="10.0.0.1"), "--head: 10.0.0.1 is this worker itself"),
+    (Answers(role="worker", nodes=NODES), "--head: 10.0.0.1 is this worker itself"),
+    (replace(HEAD, data_dir="models"), "--data-dir: 'models' is not an absolute path"),
+    (replace(HEAD, data_dir="/a,b"), "--data-dir: '/a,b' is not an absolute path"),
+    (replace(HEAD, data_dir='/a"b'), "--data-dir: '/a\"b' is not an absolute path"),
+    (replace(HEAD, data_dir="/a\nb"), r"--data-dir: '/a\nb' is not an absolute path"),
+    (replace(HEAD, overrides=("port",)), "--set 'port': not KEY=VALUE"),
+]
+
+
+@pytest.mark.parametrize(("answers", "message"), REFUSED, ids=[message for _, message in REFUSED])
+def test_what_does_not_fit_together_is_refused(index: Index, answers: Answers, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        decide_site(answers, index, None, LOCAL)
+    assert message in str(caught.value)
+
+
+def test_the_hint_names_the_addresses_that_could_be_meant(index: Index) -> None:
+    with pytest.raises(UsageError) as caught:
+        decide_site(Answers(role="head"), index, None, (*LOCAL, Address("ib0", "192.168.0.1")))
+    assert caught.value.hint == "addresses of this node: 10.0.0.1, 192.168.0.1"
+
+
+def test_every_rank_of_an_mp_cluster_must_be_known(index: Index) -> None:
+    with pytest.raises(UsageError, match="--nodes is missing"):
+        decide_site(Answers(role="head", node_ip="10.0.0.1"), as_mp(index), None, LOCAL)
+    assert decide_site(HEAD, as_mp(index), None, LOCAL) == SITE
+
+
+def test_one_node_has_no_worker(index: Index) -> None:
+    with pytest.raises(UsageError, match="--role worker: the bundle is for one node"):
+        decide_site(Answers(role="worker", node_ip="10.0.0.1", head="10.0.0.2"), of_one_node(index), None, LOCAL)
+    alone = decide_site(Answers(role="head", node_ip="10.0.0.1"), of_one_node(as_mp(index)), None, LOCAL)
+    assert alone.head == "10.0.0.1"
+
+
+def test_what_was_said_once_needs_no_saying_again(index: Index) -> None:
+    before = replace(SITE, data_dir="/data", overrides={"port": "8001"})
+    assert decide_site(Answers(), index, before, LOCAL) == before
+
+
+def test_what_is_said_anew_wins_and_the_rest_is_remembered(index: Index) -> None:
+    before = replace(SITE, data_dir="/data", overrides={"port": "8001", "max_model_len": "100"})
+    site = decide_site(Answers(data_dir="/other", overrides=("port=8002",)), index, before, LOCAL)
+    assert site == replace(before, data_dir="/other", overrides={"port": "8002", "max_model_len": "100"})
+
+
+def test_a_worker_that_becomes_the_head_forgets_the_old_head(index: Index) -> None:
+    before = Site("worker", "10.0.0.1", "10.0.0.9", (), "/data", {})
+    assert decide_site(Answers(role="head"), index, before, LOCAL).head == "10.0.0.1"
+
+
+def test_a_site_survives_its_file() -> None:
+    site = replace(SITE, overrides=MappingProxyType({"NCCL_DEBUG": "INFO"}))
+    assert parse_site(site.render()) == replace(site, overrides={"NCCL_DEBUG": "INFO"})
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]", SITE.render().replace(b"role", b"rule")])
+def test_a_damaged_site_file_is_malformed(data: bytes) -> None:
+    with pytest.raises(MalformedError):
+        parse_site(data)
+
+
+def test_a_node_config_survives_its_file(index: Index) -> None:
+    config = node_config(SITE, index, LOCAL)
+    assert NodeConfig.parse(config.render()) == config
+    assert (config.interface, config.rank, config.model_dir) == ("eth0", 0, "/var/lib/vllm-airgap/models/tiny")
+    assert config.ray_version == "2.60.0"
+
+
+OVERRIDES = [
+    ("max_model_len=2048", "serve", "max_model_len", 2048),
+    ("gpu_memory_utilization=0.5", "serve", "gpu_memory_utilization", "0.5"),
+    ("tensor_parallel_size=4", "serve", "tensor_parallel_size", 4),
+    ("pipeline_parallel_size=2", "serve", "pipeline_parallel_size", 2),
+    ("port=9000", "serve", "port", 9000),
+    ("shm_size=64m", "cluster", "shm_size", "64m"),
+    ("NCCL_DEBUG=INFO", "cluster", "env", {"NCCL_IB_DISABLE": "1", "NCCL_DEBUG": "INFO"}),
+    ("GLOO_X=a=b", "cluster", "env", {"NCCL_IB_DISABLE": "1", "GLOO_X": "a=b"}),
+    ("NCCL_IB_DISABLE=0", "cluster", "env", {"NCCL_IB_DISABLE": "0"}),
+]
+
+
+@pytest.mark.parametrize(("pair", "part", "key", "value"), OVERRIDES)
+def test_what_a_site_may_set(index: Index, pair: str, part: str, key: str, value: object) -> None:
+    config = node_config(decide_site(replace(HEAD, overrides=(pair,)), index, None, LOCAL), index, LOCAL)
+    assert getattr(getattr(config, part), key) == value
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        ("max_model_len=0", "--set.max_model_len: 0 is not between"),
+        ("max_model_len=-1", "--set.max_model_len: not a whole number"),
+        ("max_model_len=", "--set.max_model_len: not a whole number"),
+        ("gpu_memory_utilization=1.5", "--set.gpu_memory_utilization: '1.5' is not a fraction"),
+        ("tensor_parallel_size=2.0", "--set.tensor_parallel_size: not a whole number"),
+        ("port=22", "--set.port: 22 is not between"),
+        ("port=65536", "--set.port: 65536 is not between"),
+        ("port=6379", "6379 is cluster.port too"),
+        ("port=20500", "lies in the range of Ray's workers"),
+        ("shm_size=10", "--set.shm_size: '10' is not a size"),
+        ("NCCL_SOCKET_IFNAME=eth1", "NCCL_SOCKET_IFNAME: set by the installer"),
+        ("NCCL_x=1", "NCCL_x: not a name like"),
+        ("NCCL_A=a\nb", r"NCCL_A: 'a\\nb' has a control character"),
+        ("args=--trust-remote-code", "--set.args: cannot be set on site"),
+        ("VLLM_API_KEY=x", "--set.VLLM_API_KEY: cannot be set on site"),
+        ("LD_PRELOAD=/x.so", "--set.LD_PRELOAD: cannot be set on site"),
+        ("=1", ": cannot be set on site"),
+    ],
+)
+def test_what_a_site_may_not_set(index: Index, pair: str, message: str) -> None:
+    key, _, value = pair.partition("=")
+    site = replace(SITE, overrides={key: value})
+    with pytest.raises(AirgapError) as caught:
+        node_config(site, index, LOCAL)
+    assert (caught.value.exit_code, message in str(caught.value)) == (2, True), caught.value
+
+
+def test_the_model_is_below_the_data_directory_the_person_chose(index: Index, tmp_path: Path) -> None:
+    site = decide_site(replace(HEAD, data_dir=str(tmp_path)), index, None, LOCAL)
+    assert node_config(site, index, LOCAL).model_dir == f"{tmp_path}/tiny"
