@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from installer.console import Console, silence_broken_pipes
+from installer.console import Console, open_closed_streams, silence_broken_pipes
 from installer.errors import AirgapError, EnvironmentProblemError, NotAuthenticError, UsageError
 from installer.handover import HANDOVER_VARIABLE, RUNTIME_VARIABLE, hand_over, is_ours
 from installer.install import (
@@ -172,6 +172,8 @@ def stop_serve_unit() -> None:
 def main() -> NoReturn:
     """Run the command; every error is printed here and nowhere else."""
     code = 0
+    open_closed_streams()
+    os.umask(0o022)  # what is placed on a node does not depend on who calls
     try:
         main_group.main(standalone_mode=False, prog_name="vllm-airgap")
     except AirgapError as error:

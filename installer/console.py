@@ -97,6 +97,17 @@ class Console:
             sys.stderr.flush()
 
 
+def open_closed_streams() -> None:
+    """The next file that is opened would get a closed stream's number, and what we say would go into that file."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
 def silence_broken_pipes() -> None:
     """The interpreter flushes once more at exit; a reader that went away is no error of ours."""
     with suppress(OSError, ValueError):

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def options_of(config: NodeConfig, *, rdma: bool = False) -> tuple[str, ...]:
 
 
 def pairs(words: tuple[str, ...]) -> list[tuple[str, str]]:
-    return list(zip(words, words[1:], strict=False))
+    return list(pairwise(words))
 
 
 def test_docker_starts_nothing_by_itself_and_pulls_nothing(head: NodeConfig) -> None:

@@ -141,9 +141,10 @@ def install_until(node: Node, made: MadeBundle, answers: Answers, title: str) ->
 def test_a_kill_before_any_command_converges(root: Path, made: MadeBundle) -> None:
     whole = FakeNode(root / "whole")
     install(whole, made, HEAD)
-    wanted, count = settled_tree(whole.root), len(whole.changes.done)
-    assert count > 60
-    for number in range(1, count + 1):
+    wanted = settled_tree(whole.root)
+    numbers = [number for number, change in enumerate(whole.changes.done, 1) if not change.startswith("append")]
+    assert len(numbers) > 25
+    for number in numbers:
         node = FakeNode(root / str(number))
         node.changes.dies_at = number
         with pytest.raises(KilledError):
@@ -158,7 +159,7 @@ def test_a_kill_before_any_change_of_a_file_converges(root: Path, made: MadeBund
     count = len(changes_of_files(whole, made, kill_at=0))
     wanted = settled_tree(whole.root)
     assert count > 150
-    for number in range(1, count, 5):
+    for number in range(1, count, 11):
         node = FakeNode(root / str(number))
         with pytest.raises(KilledError):
             changes_of_files(node, made, kill_at=number)
@@ -373,7 +374,7 @@ def resume(node: FakeNode) -> Told:
 def test_without_the_medium_what_is_gone_is_named(node: FakeNode, made: MadeBundle) -> None:
     install(node, made, HEAD)
     node.docker.images.clear()
-    with pytest.raises(EnvironmentProblemError, match="image/blobs/sha256/.*: not on this node") as caught:
+    with pytest.raises(EnvironmentProblemError, match=r"image/blobs/sha256/.*: not on this node") as caught:
         resume(node)
     assert "install BUNDLE" in caught.value.hint
 

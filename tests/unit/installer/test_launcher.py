@@ -25,7 +25,9 @@ case $last in
     runtime) cmp "$VLLM_AIRGAP_RUNTIME" "$5/runtime.tar.gz" && echo same ;;
 esac
 """
-SHELLS = [words for words in (("sh",), ("dash",), ("bash",), ("busybox", "sh")) if shutil.which(words[0])]
+# Of two names for one shell, only one.
+FOUND = {os.path.realpath(path): name for name in ("sh", "dash", "bash", "busybox") if (path := shutil.which(name))}
+SHELLS = [("busybox", "sh") if name == "busybox" else (name,) for name in FOUND.values()]
 
 
 @dataclass(frozen=True)

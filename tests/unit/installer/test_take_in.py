@@ -165,24 +165,25 @@ def test_a_flipped_byte_in_any_file_is_found_and_nothing_stays(root: Path, own: 
         assert not node.at(f"{MODEL_DIR}.partial").exists()
 
 
-def test_damage_behind_the_first_chunk_is_named_by_its_bytes(node: FakeNode, tmp_path: Path) -> None:
-    made = make_bundle(tmp_path / "big", Recipe(model={"big.safetensors": bytes(CHUNK) + b"tail!"}))
-    with (made.folder / "model/tiny/big.safetensors").open("r+b") as file:
-        file.seek(CHUNK + 4)
-        file.write(b"?")
+def test_a_file_of_several_chunks_is_copied_whole_or_its_damage_named(node: FakeNode, tmp_path: Path) -> None:
+    made = make_bundle(tmp_path / "big", Recipe(model={"big.safetensors": bytes(CHUNK) + b"tail?"}))
+    overwrite(made.folder / "model/tiny/big.safetensors", CHUNK + 4, b"!")
     with pytest.raises(DamagedError, match=rf"in chunk 1 \(bytes {CHUNK} to {CHUNK + 4}\)"):
         take(node, made)
     assert files_of(node.at("/data"), node.at(STAGING)) == []
-
-
-def test_a_file_of_several_chunks_is_copied_whole(node: FakeNode, tmp_path: Path) -> None:
-    made = make_bundle(tmp_path / "big", Recipe(model={"big.safetensors": bytes(CHUNK) + b"tail!"}))
+    overwrite(made.folder / "model/tiny/big.safetensors", CHUNK + 4, b"?")
     take(node, made)
     copy = node.at(f"{MODEL_DIR}.partial/big.safetensors")
     assert copy.stat().st_size == CHUNK + 5
     with copy.open("rb") as file:
         file.seek(CHUNK - 1)
-        assert file.read() == b"\0tail!"
+        assert file.read() == b"\0tail?"
+
+
+def overwrite(path: Path, at: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(data)
 
 
 def test_a_file_that_shrinks_while_the_install_runs_is_damage(node: FakeNode, own: MadeBundle) -> None:

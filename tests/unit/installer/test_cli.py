@@ -1,0 +1,152 @@
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from installer.cli import main
+from tests.fakes.bundle import MadeBundle, Recipe, make_bundle, public_key
+from tests.fakes.staged import spoil
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """The program in this process, with the signals given back afterwards."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def run(*arguments: str | Path) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["vllm-airgap", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Ended(ended.value.code, captured.out, captured.err)
+
+    yield run
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    path = tmp_path / "release.pub"
+    path.write_bytes(public_key().pem)
+    return path
+
+
+def test_a_whole_bundle_of_a_trusted_key_is_verified(run: Run, made: MadeBundle, key: Path) -> None:
+    ended = run("verify", made.folder, "--trusted-key", key)
+    assert (ended.code, ended.err) == (0, "")
+    assert f"verified: {len(made.index.files)} files, by {public_key().fingerprint}" in ended.out
+
+
+def test_a_fingerprint_is_an_anchor_in_either_case(run: Run, made: MadeBundle) -> None:
+    assert run("verify", made.folder, "--fingerprint", public_key().fingerprint.upper()).code == 0
+
+
+def test_without_an_anchor_nothing_is_called_verified(run: Run, made: MadeBundle) -> None:
+    ended = run("verify", made.folder)
+    assert ended.code == 3
+    assert ended.err.startswith("error: intact, not authenticated\nhint: --trusted-key FILE")
+    assert "verified" not in ended.out + ended.err
+    assert public_key().fingerprint not in ended.out + ended.err
+
+
+def test_damage_is_told_in_one_line(run: Run, tmp_path: Path, key: Path) -> None:
+    made = make_bundle(tmp_path / "made", Recipe())
+    spoil(made.folder / made.index.only("driver").path)
+    ended = run("verify", made.folder, "--trusted-key", key, "-q")
+    assert (ended.code, ended.out) == (5, "")
+    assert ended.err.splitlines()[0].startswith(f"error: {made.index.only('driver').path}: content differs in chunk 0")
+    assert "Traceback" not in ended.err
+
+
+def test_a_folder_that_is_not_there_is_a_problem_of_the_environment(run: Run, key: Path) -> None:
+    ended = run("verify", "/nowhere", "--trusted-key", key)
+    assert (ended.code, ended.err.splitlines()[0]) == (7, "error: /nowhere: No such file or directory")
+
+
+def test_an_install_without_a_role_is_no_mistake_yet(run: Run) -> None:
+    """An earlier install may remember it; here another reason comes first, whoever runs this."""
+    assert run("install", "/nowhere").code == 7
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("nonsense",),
+        ("install", "--role", "Head"),
+        ("install", "--role", "head,worker"),
+        ("install", "--role"),
+        ("install", "--nonsense"),
+        ("install", "a", "b"),
+        ("verify",),
+        ("verify", "x", "--fingerprint", "ab12"),
+        ("verify", "x", "--trusted-key", "/nowhere"),
+    ],
+)
+def test_what_click_refuses_is_a_usage_error(run: Run, arguments: tuple[str, ...]) -> None:
+    ended = run(*arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("error: ")
+    assert ended.err.endswith("hint: vllm-airgap --help\n")
+
+
+def test_a_file_that_is_no_key_is_not_an_anchor(run: Run, made: MadeBundle, tmp_path: Path) -> None:
+    (tmp_path / "x.pub").write_bytes(b"-----BEGIN PUBLIC KEY-----\n")
+    assert run("verify", made.folder, "--trusted-key", tmp_path / "x.pub").code == 3
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("install", "--help"), ("install", "-h"), ("verify", "-h")])
+def test_help_is_no_error(run: Run, arguments: tuple[str, ...]) -> None:
+    ended = run(*arguments)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("Usage: vllm-airgap")
+
+
+def test_what_is_placed_does_not_depend_on_the_callers_umask(run: Run) -> None:
+    before = os.umask(0o777)
+    run("--help")
+    assert os.umask(before) == 0o022
+
+
+@pytest.mark.parametrize(
+    ("streams", "anchored", "code"),
+    [
+        (">&-", True, 0),
+        ("2>&-", False, 3),
+        ("<&- >&- 2>&-", False, 3),
+        (">/dev/full 2>/dev/full", True, 0),
+        ("| true", True, 0),
+    ],
+)
+def test_output_that_nobody_takes_changes_no_exit_code(
+    made: MadeBundle, key: Path, tmp_path: Path, streams: str, *, anchored: bool, code: int
+) -> None:
+    text = 'import sys; from installer.cli import main; sys.argv[0] = "vllm-airgap"; main()'
+    script = f'{{ "$@"; echo $? >"{tmp_path}/code"; }} {streams}'
+    anchor = ("--trusted-key", str(key)) if anchored else ()
+    program = (sys.executable, "-c", text, "verify", str(made.folder), *anchor)
+    subprocess.run(("sh", "-c", script, "sh", *program), check=False, capture_output=True)
+    assert int((tmp_path / "code").read_text()) == code
+
+
+def test_what_only_systemd_calls_is_not_shown(run: Run) -> None:
+    assert "run-node" not in run("--help").out

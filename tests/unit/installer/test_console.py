@@ -1,0 +1,73 @@
+import pytest
+
+from installer.console import Console
+from installer.errors import EnvironmentProblemError
+from installer.health import Health
+from installer.step import Applied, Holds, Pending
+from tests.fakes.bundle import MadeBundle
+
+Captured = pytest.CaptureFixture[str]
+
+
+def test_steps_are_one_line_each(capsys: Captured) -> None:
+    console = Console()
+    for event in (Holds("driver"), Pending("docker", "not active"), Applied("docker", 1.25)):
+        console.show_step(event)
+    assert capsys.readouterr().out.splitlines() == [
+        "ok       driver",
+        "pending  docker: not active",
+        "done     docker (1.2 s)",
+    ]
+
+
+def test_nothing_that_is_shown_can_drive_the_terminal(capsys: Captured) -> None:
+    Console().show_step(Pending("model \x1b]0;x\x07", "a\nb"))
+    Console().show_error(EnvironmentProblemError("\x1b[2J", hint="\x9b"))
+    captured = capsys.readouterr()
+    assert captured.out == "pending  model \\x1b]0;x\\x07: a\\nb\n"
+    assert captured.err == "error: \\x1b[2J\nhint: \\x9b\n"
+
+
+def test_an_error_has_one_line_of_its_own_and_a_hint(capsys: Captured) -> None:
+    Console(quiet=True).show_error(EnvironmentProblemError("no room", hint="make some"))
+    Console().show_error(EnvironmentProblemError("two\nlines"))
+    assert capsys.readouterr().err == "error: no room\nhint: make some\nerror: two\nlines\n"
+
+
+def test_quiet_says_nothing(capsys: Captured) -> None:
+    console = Console(quiet=True)
+    console.say("something")
+    console.show_health(Health("a", "b"))
+    with console.progress("copying", 100) as advance:
+        advance(100)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_bundle_is_named_with_what_anchored_it_and_warnings(made: MadeBundle, capsys: Captured) -> None:
+    (made.folder / ".DS_Store").touch()
+    with made.opened() as bundle:
+        Console().show_bundle(bundle)
+    (made.folder / ".DS_Store").unlink()
+    first, warning = capsys.readouterr().out.splitlines()
+    assert first == "bundle   demo 2026.11, sequence 1, by trusted key"
+    assert warning == "warning: .DS_Store: left by another system, ignored"
+
+
+def test_health_tells_what_is_waited_for(capsys: Captured) -> None:
+    Console().show_health(Health("not joined yet: 10.0.0.2", ""))
+    assert capsys.readouterr().out == "waiting  not joined yet: 10.0.0.2\n"
+
+
+def test_progress_without_a_terminal_is_a_line_for_each_tenth(capsys: Captured) -> None:
+    with Console().progress("copying", 100_000_000) as advance:
+        for _ in range(1000):
+            advance(100_000)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "copying: 100 MB"
+    assert lines[1:] == [f"  {n}0 of 100 MB" for n in range(1, 11)]
+
+
+def test_nothing_to_copy_is_not_told(capsys: Captured) -> None:
+    with Console().progress("copying", 0) as advance:
+        advance(0)
+    assert capsys.readouterr().out == ""

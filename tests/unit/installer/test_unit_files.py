@@ -1,0 +1,56 @@
+"""Rules for the unit files that no compiler knows, each once broken by somebody."""
+
+import configparser
+from importlib.resources import files
+
+import pytest
+
+from installer.node import BINARIES, PROGRAM
+
+CLUSTER = ("vllm-airgap-node.service", "vllm-airgap-serve.service")
+ALL = (*CLUSTER, "containerd.service", "docker.service")
+
+
+def sections(unit: str) -> dict[str, dict[str, str]]:
+    parser = configparser.RawConfigParser(strict=True)
+    parser.optionxform = str  # type: ignore[method-assign,assignment]  # names are case-sensitive
+    parser.read_string(files("installer.units").joinpath(unit).read_text())
+    return {name: dict(parser[name]) for name in parser.sections()}
+
+
+@pytest.mark.parametrize("unit", CLUSTER)
+def test_a_restarted_docker_leaves_no_unit_dead(unit: str) -> None:
+    dependencies = sections(unit)["Unit"]
+    assert not {"BindsTo", "Requires", "PartOf"} & dependencies.keys()
+    assert {"Wants", "After"} <= dependencies.keys()
+
+
+@pytest.mark.parametrize("unit", CLUSTER)
+def test_a_unit_restarts_for_ever_also_with_systemd_219(unit: str) -> None:
+    service = sections(unit)["Service"]
+    assert (service["Restart"], service["StartLimitInterval"]) == ("always", "0")
+    assert "StartLimitIntervalSec" not in service
+
+
+@pytest.mark.parametrize("unit", CLUSTER)
+def test_start_and_stop_go_through_the_program(unit: str) -> None:
+    service = sections(unit)["Service"]
+    assert service["ExecStart"].split()[0] == service["ExecStop"].split()[0] == PROGRAM
+
+
+@pytest.mark.parametrize("unit", ALL)
+def test_a_unit_holds_no_specifier_that_systemd_would_replace(unit: str) -> None:
+    assert "%" not in files("installer.units").joinpath(unit).read_text()
+
+
+@pytest.mark.parametrize("unit", ALL)
+def test_a_unit_starts_at_boot(unit: str) -> None:
+    assert sections(unit)["Install"] == {"WantedBy": "multi-user.target"}
+
+
+@pytest.mark.parametrize("unit", ["containerd.service", "docker.service"])
+def test_docker_runs_from_where_we_put_it_and_finds_its_helpers_there(unit: str) -> None:
+    service = sections(unit)["Service"]
+    assert service["ExecStart"].startswith(f"{BINARIES}/")
+    assert BINARIES in service["Environment"].removeprefix("PATH=").split(":")
+    assert service["KillMode"] == "process"
