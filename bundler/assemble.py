@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bundler.cloning import clone_or_link
+from bundler.cloning import clone, clone_or_link
 from bundler.digesting import Digests, digest_file, in_threads
-from bundler.draft import FILE_MODE, PROGRAM_MODE, Draft
+from bundler.draft import Draft
 from bundler.filesystems import check_file_sizes, check_room
 from bundler.lock import Lock, LockedFile
 from bundler.manifest import Manifest
+from bundler.modes import FILE_MODE, PROGRAM_MODE
 from bundler.progress import Advance, Meter
 from bundler.sources.runtime_glibc import with_host_glibc
 from installer.errors import MalformedError
@@ -41,14 +42,31 @@ class Sealed:
         return hashlib.sha256(self.sums).hexdigest()
 
 
-def place_files(draft: Draft, files: Iterable[LockedFile], origins: Mapping[str, Path], meter: Meter) -> list[File]:
+@dataclass(frozen=True)
+class Origins:
+    """Path in the bundle to where the file lies now: in the cache, which is ours, or in a folder of the person's."""
+
+    cached: Mapping[str, Path]
+    in_place: Mapping[str, Path]
+
+    def __getitem__(self, path: str) -> Path:
+        return self.cached.get(path) or self.in_place[path]
+
+    def share(self, path: str, target: Path) -> bool:
+        """Without a second copy, if there is such a way: what a person may edit in place is never linked."""
+        if path in self.cached:
+            return clone_or_link(self.cached[path], target, FILE_MODE)
+        return clone(self.in_place[path], target, FILE_MODE)
+
+
+def place_files(draft: Draft, files: Iterable[LockedFile], origins: Origins, meter: Meter) -> list[File]:
     """Bring each of ``files`` into the bundle and hash it there or on the way.
 
     What is returned is what is there, which is not always what was locked: the caller compares.
     """
     wanted = {file.path: file for file in files}
     check_file_sizes(draft.folder, wanted.values())
-    placed = {path for path in wanted if clone_or_link(origins[path], draft.path(path), FILE_MODE)}
+    placed = {path for path in wanted if origins.share(path, draft.path(path))}
     check_room(draft.folder, sum(file.size for path, file in wanted.items() if path not in placed))
 
     def place(path: str, advance: Advance) -> Digests:

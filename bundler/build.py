@@ -1,16 +1,18 @@
 """From a manifest to a signed bundle, as it reads."""
 
 import importlib.resources
+import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bundler.assemble import Sealed, place_launcher, seal
+from bundler.busy import alone
 from bundler.draft import Draft, drafting, publish, refuse_taken
 from bundler.gather import Gatherer
 from bundler.lint import refuse_problems
 from bundler.lock import Lock, Signed, lock_path, read_lock, write_lock
-from bundler.manifest import Manifest, read_manifest
+from bundler.manifest import Manifest
 from bundler.model_rules import model_problems
 from bundler.resolve import resolve
 from bundler.signing import SigningKey, write_signature
@@ -35,33 +37,44 @@ class Built:
         return self.sealed.index.only("launcher").sha256
 
 
-def build(path: Path, target: Path, key: SigningKey | None, sources: Sources, work: Workplace) -> Built:
-    """The bundle of the manifest at ``path`` in the new folder ``target``."""
+def build(manifest: Manifest, target: Path, key: SigningKey | None, sources: Sources, work: Workplace) -> Built:
+    """The bundle of ``manifest`` in the new folder ``target``."""
+    target = Path(os.path.normpath(target.absolute()))
     refuse_taken(target)
-    manifest = read_manifest(path)
-    signed = (read_lock(lock_path(path)) or Lock()).signed
+    with alone(lock_path(manifest.path)):
+        return _build(manifest, target, key, sources, work)
+
+
+def _build(manifest: Manifest, target: Path, key: SigningKey | None, sources: Sources, work: Workplace) -> Built:
+    path = lock_path(manifest.path)
+    signed = (read_lock(path) or Lock()).signed
     if signed:
         signed.refuse_lower(manifest.sequence)
-    lock = lock_manifest(path, (), sources, work)
+    lock = _lock(manifest, (), sources, work)
     with drafting(target) as draft:
         sealed = fill(draft, manifest, lock, sources, work)
         if signed:
             signed.refuse_other(manifest.sequence, sealed.sums_digest)
         if key:
             # Recorded first: no signed bundle may get away that the next build does not know of.
-            write_lock(lock_path(path), replace(lock, signed=Signed(manifest.sequence, sealed.sums_digest)))
+            write_lock(path, replace(lock, signed=Signed(manifest.sequence, sealed.sums_digest)))
             write_signature(draft.folder, sealed.sums, key)
         publish(draft, target)
     return Built(target, sealed, key.public.fingerprint if key else "")
 
 
-def lock_manifest(path: Path, update: Collection[str], sources: Sources, work: Workplace) -> Lock:
+def lock_manifest(manifest: Manifest, update: Collection[str], sources: Sources, work: Workplace) -> Lock:
     """Resolve what is not locked yet; every part found is written at once."""
-    manifest = read_manifest(path)
+    with alone(lock_path(manifest.path)):
+        return _lock(manifest, update, sources, work)
+
+
+def _lock(manifest: Manifest, update: Collection[str], sources: Sources, work: Workplace) -> Lock:
     refuse_problems(manifest)
-    lock = read_lock(lock_path(path)) or Lock()
+    path = lock_path(manifest.path)
+    lock = read_lock(path) or Lock()
     for lock in resolve(manifest, lock, update, sources, work):  # noqa: B020 # each is the last, one part further
-        write_lock(lock_path(path), lock)
+        write_lock(path, lock)
     return lock
 
 

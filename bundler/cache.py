@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bundler.filesystems import saying_where
+from bundler.modes import FILE_MODE, set_mode
 
-MODE = 0o644  # as in a bundle, so that an entry can be hard-linked into one
 _BUFFER = 1 << 20  # bytes
 _ABANDONED = 24 * 3600  # seconds without a write, after which nobody can still be at work on a file
 
@@ -50,12 +50,11 @@ class CacheWriter:
 
     def keep(self) -> Stored:
         stored = self.stored()
-        os.fchmod(self.file.fileno(), MODE)
+        set_mode(self.file, FILE_MODE)  # as in a bundle, so that it can be hard-linked into one
         os.fsync(self.file.fileno())
         target = self._cache.path(stored.sha256)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.exists() or target.stat().st_size != stored.size:
-            self._path.replace(target)
+        self._path.replace(target)  # also where there is one, which may have been damaged since
         return stored
 
     def _read_back(self) -> None:
@@ -85,14 +84,28 @@ class Cache:
     @contextmanager
     def writer(self) -> Iterator[CacheWriter]:
         """A file aside, on the file system of the cache; what is not kept is gone afterwards."""
-        aside = self.folder / "aside"
-        aside.mkdir(parents=True, exist_ok=True)
-        _sweep(aside)
-        descriptor, name = tempfile.mkstemp(dir=aside)
+        with self._aside() as (file, path):
+            yield CacheWriter(file, path, self)
+
+    def write_record(self, path: Path, data: bytes) -> None:
+        """A file of the cache that has a name of its own: whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._aside() as (file, aside):
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            aside.replace(path)
+
+    @contextmanager
+    def _aside(self) -> Iterator[tuple[BinaryIO, Path]]:
+        folder = self.folder / "aside"
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        descriptor, name = tempfile.mkstemp(dir=folder)
         path = Path(name)
         try:
             with saying_where(self.folder), os.fdopen(descriptor, "w+b") as file:
-                yield CacheWriter(file, path, self)
+                yield file, path
         finally:
             path.unlink(missing_ok=True)
 

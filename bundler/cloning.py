@@ -6,6 +6,8 @@ import os
 import stat
 from pathlib import Path
 
+from bundler.modes import set_mode
+
 _FICLONE = 0x40049409  # ioctl, linux/fs.h
 _CANNOT = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.EPERM, errno.EMLINK, errno.ENOSYS}
 
@@ -13,7 +15,19 @@ _CANNOT = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.EPER
 def clone_or_link(source: Path, target: Path, mode: int) -> bool:
     """Make ``target`` hold what ``source`` holds without writing it again; False if there is no such way here."""
     # A clone first: it stays as it is when the other is edited in place.
-    return _clone(source, target, mode) or _link(source, target, mode)
+    return clone(source, target, mode) or _link(source, target, mode)
+
+
+def clone(source: Path, target: Path, mode: int) -> bool:
+    """Make ``target`` a file of its own that shares what is on the disk; False if there is no such way here."""
+    with source.open("rb") as origin, target.open("xb") as copy:
+        set_mode(copy, mode)
+        done = clone_into(origin.fileno(), copy.fileno())
+        if done:
+            os.fsync(copy.fileno())
+    if not done:
+        target.unlink()
+    return done
 
 
 def clone_into(source: int, target: int) -> bool:
@@ -39,12 +53,3 @@ def _link(source: Path, target: Path, mode: int) -> bool:
             return False
         raise
     return True
-
-
-def _clone(source: Path, target: Path, mode: int) -> bool:
-    with source.open("rb") as origin, target.open("xb") as copy:
-        os.fchmod(copy.fileno(), mode)
-        done = clone_into(origin.fileno(), copy.fileno())
-    if not done:
-        target.unlink()
-    return done

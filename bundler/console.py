@@ -118,13 +118,16 @@ class Console:
             self._progress.close()
 
     def tell(self, text: str) -> None:
-        if self._quiet:
-            return
-        write = self._progress.write if self._progress else _to_stderr
-        write(printable(text))
+        if not self._quiet:
+            self._write(text)
 
     def warn(self, text: str) -> None:
-        self.tell(f"warning: {text}")
+        """What a person must not miss, however quiet it shall be."""
+        self._write(f"warning: {text}")
+
+    def _write(self, text: str) -> None:
+        write = self._progress.write if self._progress else _to_stderr
+        write(printable(text))
 
     def say(self, text: str) -> None:
         """A line of the result, which comes after all that moves."""

@@ -4,17 +4,16 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from bundler.filesystems import saying_where
+from bundler.modes import FILE_MODE, make_folder, set_mode
 from installer.errors import LockedError, UsageError
 from installer.index.document import INDEX_NAME, KINDS, LAUNCHER_NAME, RUNTIME_NAME
 from installer.index.sums import SUMS_NAME
 from installer.trust.signatures import SIGNATURES_FOLDER
-
-FILE_MODE, PROGRAM_MODE, FOLDER_MODE = 0o644, 0o755, 0o755
 
 _TOP = {LAUNCHER_NAME, RUNTIME_NAME, INDEX_NAME, SUMS_NAME, SIGNATURES_FOLDER, *KINDS}
 
@@ -73,18 +72,6 @@ def publish(draft: Draft, target: Path) -> None:
         _sync(Path(folder))
     draft.folder.replace(target)
     _sync(target.parent)
-
-
-def set_mode(file: BinaryIO, mode: int) -> None:
-    with suppress(PermissionError):  # FAT knows no modes
-        os.fchmod(file.fileno(), mode)
-
-
-def make_folder(path: Path) -> None:
-    with suppress(FileExistsError):
-        path.mkdir()
-        with suppress(PermissionError):  # FAT knows no modes
-            path.chmod(FOLDER_MODE)
 
 
 @contextmanager

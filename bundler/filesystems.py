@@ -34,7 +34,7 @@ def check_room(folder: Path, needed: int) -> None:
     if needed + _SPARE > free:
         raise EnvironmentProblemError(
             f"{folder}: {in_units(needed)} are to be copied there, {in_units(free)} are free",
-            hint="free some space, or build on the file system of the cache, where nothing needs to be copied",
+            hint="free some space, or build on the file system of the cache, where only the model needs to be copied",
         )
 
 

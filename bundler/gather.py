@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.assemble import place_files
+from bundler.assemble import Origins, place_files
 from bundler.draft import Draft
 from bundler.fetch import fetch
 from bundler.lock import Lock, LockedFile
@@ -46,7 +46,7 @@ class Gatherer:
     def _place(self, draft: Draft, files: Sequence[LockedFile], in_place: Mapping[str, Path]) -> dict[str, File]:
         cached = [file for file in files if file.path not in in_place]
         fetch(self.manifest, self.lock, cached, self.sources, self.work)
-        origins = {file.path: self.work.cache.path(file.sha256) for file in cached} | dict(in_place)
+        origins = Origins({file.path: self.work.cache.path(file.sha256) for file in cached}, in_place)
         return {file.path: file for file in place_files(draft, files, origins, self.work.meter)}
 
     def _discard(self, draft: Draft, file: LockedFile, in_place: Mapping[str, Path]) -> None:

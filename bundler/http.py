@@ -9,6 +9,7 @@ from bundler.progress import Meter
 from installer.errors import RefusedError, UnreachableError, printable
 
 _TIMEOUTS = (15, 60)  # seconds to connect; seconds without a byte
+_AGAIN = "the same command again starts over here"
 _PIECE = 1 << 20  # bytes
 # Whatever a server packs on the way would have another digest than the file.
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "vllm-airgap"}
@@ -23,8 +24,9 @@ def download(url: str, write: Callable[[bytes], object], what: str, meter: Meter
                 for piece in response.iter_content(_PIECE):
                     write(piece)
                     advance(len(piece))
+            _demand_all(response, url)
     except requests.RequestException as error:
-        raise UnreachableError(f"{url}: {_reason(error)}", hint="the same command again starts over here") from error
+        raise UnreachableError(f"{url}: {_reason(error)}", hint=_AGAIN) from error
 
 
 def _check(response: requests.Response, url: str) -> None:
@@ -36,6 +38,13 @@ def _check(response: requests.Response, url: str) -> None:
             f"{url}: the server answered {response.status_code} {printable(response.reason or '')}",
             hint="look at the version in the manifest, or say where the file is with `url`",
         )
+
+
+def _demand_all(response: requests.Response, url: str) -> None:
+    """urllib3 before 2 takes a cut connection for the end of the file."""
+    length, received = _length(response), response.raw.tell()
+    if length is not None and received != length:
+        raise UnreachableError(f"{url}: ended after {received} of {length} bytes", hint=_AGAIN)
 
 
 def _length(response: requests.Response) -> int | None:

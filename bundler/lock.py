@@ -221,8 +221,11 @@ def render_lock(lock: Lock) -> bytes:
 def write_lock(path: Path, lock: Lock) -> None:
     """Whole or not at all, also when the power goes."""
     aside = path.with_name(f"{path.name}.partial")
-    with aside.open("wb") as file:
-        file.write(render_lock(lock))
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("wb") as file:
+            file.write(render_lock(lock))
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -115,14 +115,14 @@ class Manifest:
     model: ModelSpec
     cluster: ClusterSettings
     serve: ServeSettings
-    folder: Path  # what relative paths start from
+    path: Path
 
     @classmethod
-    def read(cls, at: WrittenPlace, folder: Path) -> "Manifest":
+    def read(cls, at: WrittenPlace, path: Path) -> "Manifest":
         at.only(*_KEYS)
         at.integer("format", FORMAT, FORMAT, FORMAT)
         sequence = read_sequence(at) if at.has("sequence") else 1
-        model = ModelSpec.read(at.inside("model"), folder)
+        model = ModelSpec.read(at.inside("model"), path.parent)
         cluster = ClusterSettings.read(_section(at, "cluster"), backends=("auto", *BACKENDS))
         serve = ServeSettings.read(_section(at, "serve"), name=model.name)
         check_ports(at, cluster, serve)
@@ -139,8 +139,13 @@ class Manifest:
             model=model,
             cluster=cluster,
             serve=serve,
-            folder=folder,
+            path=path,
         )
+
+    @property
+    def folder(self) -> Path:
+        """What relative paths start from."""
+        return self.path.parent
 
     @property
     def model_folder(self) -> Path:
@@ -161,7 +166,7 @@ def read_manifest(path: Path) -> Manifest:
 def parse_manifest(data: bytes, path: Path) -> Manifest:
     try:
         document = parse_yaml(data)
-        return Manifest.read(WrittenPlace.of(document, ""), path.parent)
+        return Manifest.read(WrittenPlace.of(document, ""), path)
     except UsageError as error:
         raise UsageError(f"{path}: {error}", hint=error.hint) from error
 

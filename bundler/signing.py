@@ -11,7 +11,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from bundler.draft import make_folder, set_mode
+from bundler.modes import make_folder, set_mode
 from installer.errors import UsageError
 from installer.index.document import INDEX_NAME, LARGEST_INDEX, Index
 from installer.index.sums import LARGEST_SUMS, SUMS_NAME

@@ -21,10 +21,10 @@ from installer.install import (
     carry_out,
     check_caller,
     check_entrance,
+    check_handover,
     check_medium,
     check_waits_on_head,
     own_runtime_digest,
-    pinned_before,
     prepare,
     rehearse,
     staged_bundle,
@@ -114,7 +114,7 @@ def install(directory: Path | None, **options: Any) -> None:  # noqa: ANN401  # 
     with _open(node, directory, anchors_of(node, _anchors(options))) as bundle:
         console.show_bundle(bundle)
         if not is_ours(_own_digest(), bundle):
-            pinned_before(node, bundle)
+            check_handover(node, bundle, from_medium=bool(_runtime_copy()))
             sys.exit(hand_over(bundle, sys.argv[1:]))
         check_entrance(node, bundle, from_medium=bool(_runtime_copy()) and HANDOVER_VARIABLE not in os.environ)
         if options["dry_run"]:
@@ -229,7 +229,7 @@ def _voice(console: Console, stop: StopRequest) -> Voice:
 
     def waiting(what: str) -> None:
         stop.check()
-        console.say(f"waiting  {what}")
+        console.show_waiting(what)
 
     return Voice(step, _meter(console, stop), waiting)
 

@@ -28,6 +28,7 @@ class Console:
         self._bar: tqdm[NoReturn] | None = None
         self._done = self._total = self._tenths = 0
         self._lock = Lock()
+        self._waited_for = ""
 
     def say(self, line: str) -> None:
         if not self._quiet:
@@ -37,6 +38,12 @@ class Console:
         with suppress(OSError, ValueError):
             sys.stdout.write(f"{printable(line)}\n")
             sys.stdout.flush()
+
+    def show_waiting(self, what: str) -> None:
+        """Once per change: it is told again and again."""
+        if what != self._waited_for:
+            self._waited_for = what
+            self.say(f"waiting  {what}")
 
     def show_json(self, document: object) -> None:
         self.write(json.dumps(document, sort_keys=True))
@@ -84,7 +91,7 @@ class Console:
                 self._bar.update(count)
                 return
             tenths = _LINES_PER_COPY * self._done // max(1, self._total)
-            if tenths > self._tenths:
+            if self._tenths < tenths <= _LINES_PER_COPY:
                 self._tenths = tenths
                 self.say(f"  {self._done / 1e6:.0f} of {self._total / 1e6:.0f} MB")
 

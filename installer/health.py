@@ -89,12 +89,8 @@ def read_model_names(body: bytes) -> tuple[str, ...]:
 
 
 def wait_for_api(node: Node, config: NodeConfig, tell: Callable[[str], None]) -> None:
-    """For as long as it takes: a peer may be switched on tomorrow."""
-    said = ""
+    """For as long as it takes: a peer may be switched on tomorrow. ``tell`` hears of every look."""
     while (pending := api_pending(node, config)) is not None:
         missing = _missing(node, config)
-        what = f"{pending}; {missing}" if missing else pending
-        if what != said:
-            tell(what)
-            said = what
+        tell(f"{pending}; {missing}" if missing else pending)
         node.sleep(_PATIENCE)

@@ -123,6 +123,16 @@ def check_waits_on_head(prepared: Prepared, *, wait: bool) -> None:
         raise UsageError("--wait: only the head has the API to wait for")
 
 
+def check_handover(node: Node, bundle: Bundle, *, from_medium: bool) -> None:
+    """Only the installed program hands over; one that came with another bundle applies nothing of this one."""
+    if from_medium:
+        raise RefusedError(
+            "the running program is not the one that this bundle lists",
+            hint="run the install of this very bundle: sh BUNDLE/install",
+        )
+    pinned_before(node, bundle)
+
+
 def check_entrance(node: Node, bundle: Bundle, *, from_medium: bool) -> None:
     """Once a node has a bundle, its own program judges the next one, not one that came with it."""
     pinned = pinned_before(node, bundle)

@@ -53,10 +53,10 @@ main() {
 
 unpack_in() {
     folder=$(mktemp -d "$1/vllm-airgap.XXXXXXXXXX" 2>/dev/null) || return 1
-    cp -- "$bundle/runtime.tar.gz" "$folder/runtime.tar.gz" 2>/dev/null || return 1
+    said=$(cp -- "$bundle/runtime.tar.gz" "$folder/runtime.tar.gz" 2>&1) || return 1
     sum=$(sha256sum <"$folder/runtime.tar.gz")
     [ "${sum%% *}" = "$RUNTIME_SHA256" ] || fail 5 "$bundle/runtime.tar.gz: content differs: expected sha256 $RUNTIME_SHA256"
-    tar -xzf "$folder/runtime.tar.gz" -C "$folder" 2>/dev/null || return 1
+    said=$(tar -xzf "$folder/runtime.tar.gz" -C "$folder" 2>&1) || return 1
     said=$(LD_LIBRARY_PATH="$folder/python/lib/needed" "$folder/python/bin/python3" -I -B -c '' 2>&1)
 }
 

@@ -135,10 +135,18 @@ class Node:
         self.relabel(path)
 
     def append(self, path: str, data: bytes) -> None:
-        with self.at(path).open("ab") as file:
+        """Add whole lines, also after one that a power cut tore."""
+        target = self.at(path)
+        is_new = not target.exists()
+        with target.open("a+b") as file:
+            size = file.seek(0, os.SEEK_END)
+            if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
+                file.write(b"\n")
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        if is_new:
+            sync_folder(target.parent)
 
     def make_private_folder(self, path: str) -> None:
         folder = self.at(path)
@@ -151,7 +159,10 @@ class Node:
             self.ask("restorecon", "-RF", os.fspath(self.at(path)))
 
     def free_bytes(self, path: str) -> tuple[str, int]:
-        """The mount point that ``path`` is or will be on, and what root can still write there."""
+        """The mount point that ``path`` is or will be on, and its free space (f_bavail, what any user may take).
+
+        Root could take the file system's reserve too, which is there to keep a full node running.
+        """
         folder = self.at(path)
         while not folder.exists():
             folder = folder.parent

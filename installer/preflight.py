@@ -1,15 +1,17 @@
 """Whether an install can succeed: small checks, all reported at once, before anything is changed."""
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from installer.engine import Engine
 from installer.index.document import File, Index
-from installer.node import BINARIES, ETC, OPT, STATE, UNITS, Node
-from installer.staging import Staging
+from installer.node import BINARIES, DAEMON_JSON, ETC, OPT, STATE, UNITS, Node
+from installer.staging import Staging, incoming
 
 _DOCKER_ROOT = "/var/lib/docker"
+_BLOCK = 512  # bytes; the unit of st_blocks, whatever the file system
 # docker unpacks the archive aside before it stores the layers, and layers grow 2 to 2.5 times (field experience).
 _IMAGE_GROWTH = 4
 _RUNTIME_BYTES = 200 << 20
@@ -102,13 +104,29 @@ def _space(at: Situation) -> Iterator[Problem]:
 
 def _space_needed(at: Situation) -> Iterator[tuple[str, int]]:
     for file in at.lacking:
-        yield at.staging.place_of(file), file.size
+        yield at.staging.place_of(file), max(0, file.size - _held(at, file))
         if file.kind == "image":
-            yield _DOCKER_ROOT, file.size * _IMAGE_GROWTH
+            yield docker_root(at.node), file.size * _IMAGE_GROWTH
         if file.kind == "runtime":
             yield OPT, _RUNTIME_BYTES
         if file.kind == "docker" and at.index.docker is not None:
             yield BINARIES, sum(binary.size for binary in at.index.docker.binaries)
+
+
+def _held(at: Situation, file: File) -> int:
+    """What a run that was interrupted has taken for this file: take-in gives it back first."""
+    half = incoming(at.node.at(at.staging.place_of(file)))
+    return half.lstat().st_blocks * _BLOCK if half.is_file() and not half.is_symlink() else 0
+
+
+def docker_root(node: Node) -> str:
+    """Where docker keeps images. A daemon.json that cannot be read is for the step that merges it to tell."""
+    try:
+        settings = json.loads(node.read(DAEMON_JSON) or b"{}")
+    except ValueError:
+        return _DOCKER_ROOT
+    root = settings.get("data-root") if isinstance(settings, dict) else None
+    return root if isinstance(root, str) and root.startswith("/") else _DOCKER_ROOT
 
 
 _Check = Callable[[Situation], Iterator[Problem]]

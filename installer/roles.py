@@ -20,6 +20,7 @@ from installer.steps.model import PlaceModel
 from installer.steps.node_json import WriteNodeJson
 from installer.steps.nvidia_runtime import ConfigureNvidiaRuntime
 from installer.steps.pin_trust import PinTrust
+from installer.steps.retired_unit import RetireUnit
 from installer.steps.site_json import RememberSite
 from installer.steps.toolkit_packages import InstallToolkit
 from installer.steps.units import PlaceUnits
@@ -54,6 +55,7 @@ def head(plan: Plan) -> Iterator[Step]:
 def worker(plan: Plan) -> Iterator[Step]:
     yield from software(plan)
     yield WriteNodeJson(plan.config)
+    yield RetireUnit(SERVE_UNIT)
     yield PlaceUnits("the cluster", (NODE_UNIT,))
     yield StartNode(plan.config)
 
@@ -75,7 +77,6 @@ def software(plan: Plan) -> Iterator[Step]:
 def docker(plan: Plan) -> Iterator[Step]:
     """The bundle's docker, unless the node has one of its own: a packaged docker is never overlaid."""
     if plan.engine is not None or plan.index.docker is None:
-        yield MergeDaemonJson()
         yield StartDocker((DOCKER_UNIT,))
         return
     yield PlaceDockerBinaries(plan.index.docker, plan.index.only("docker"), plan.staging)

@@ -260,6 +260,9 @@ def apply_overrides(index: Index, overrides: Mapping[str, str]) -> tuple[Cluster
             case _:
                 at.fail(key, "cannot be set on site", hint=f"what can: {', '.join(_TUNABLE)}")
     check_ports(at, cluster, serve)
+    gpus = cluster.nodes * cluster.gpus_per_node
+    if overrides and serve.world_size > gpus:
+        at.fail("tensor_parallel_size", f"with pipeline_parallel_size they need {serve.world_size} GPUs of {gpus}")
     return cluster, serve
 
 

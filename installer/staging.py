@@ -11,7 +11,7 @@ from typing import BinaryIO
 from installer.errors import DamagedError, EnvironmentProblemError
 from installer.index.document import File
 from installer.node import STATE, Node
-from installer.trust.contents import hash_chunk
+from installer.trust.contents import hash_chunk, in_parallel
 
 STAGING = f"{STATE}/staging"
 _PIECE = 1 << 20  # bytes
@@ -75,13 +75,39 @@ def _ignore(_count: int) -> None:
     pass
 
 
-def copy_is_good(path: Path, file: File) -> bool:
+def good_copies(folder: Path, files: tuple[File, ...]) -> tuple[File, ...]:
+    """The model files whose copies below ``folder`` have the right content; hashed with all cores."""
+    bad: set[str] = set()
+
+    def check(chunk: tuple[File, int]) -> None:
+        file, number = chunk
+        if file.path not in bad and not _chunk_is_good(folder / inside_model(file), file, number):
+            bad.add(file.path)
+
+    in_parallel(check, ((file, number) for file in files for number in range(max(1, len(file.chunks)))))
+    return tuple(file for file in files if file.path not in bad)
+
+
+def _chunk_is_good(path: Path, file: File, number: int) -> bool:
+    if not is_copy(path, file):
+        return False
     try:
         with path.open("rb") as copy:
-            check_copy(copy, file)
+            if file.chunks:
+                hash_chunk(copy.fileno(), file, number, _ignore)
     except (FileNotFoundError, DamagedError):
         return False
     return True
+
+
+def is_copy(path: Path, file: File) -> bool:
+    """By its size. A link is none: what it leads to is not there in the container, and not ours to write."""
+    return path.is_file() and not path.is_symlink() and path.stat().st_size == file.size
+
+
+def incoming(place: Path) -> Path:
+    """The name of a copy until it is complete. No file of a bundle can have a comma in its name."""
+    return place.with_name(f"{place.name},incoming")
 
 
 def file_digest(path: Path) -> str | None:

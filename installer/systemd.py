@@ -5,6 +5,7 @@ from importlib.resources import files
 from installer.node import UNITS, Node
 
 CLUSTER_UNITS = ("vllm-airgap-serve.service", "vllm-airgap-node.service")  # in the order in which they stop
+_NOT_ENDED = ("active", "activating", "deactivating", "reloading")
 
 
 def unit_path(unit: str) -> str:
@@ -62,5 +63,13 @@ def stop_cluster(node: Node) -> None:
 
 
 def stop_unit(node: Node, unit: str) -> None:
-    if is_active(node, unit):
+    """Until it has ended: it may be about to start again, or be ending since an earlier run asked for it."""
+    if node.ask("systemctl", "is-active", unit).stdout.strip() in _NOT_ENDED:
         node.run("systemctl", "stop", unit)
+
+
+def remove_unit(node: Node, unit: str) -> None:
+    stop_cluster(node)
+    node.run("systemctl", "disable", unit)
+    node.at(unit_path(unit)).unlink(missing_ok=True)
+    node.run("systemctl", "daemon-reload")

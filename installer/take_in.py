@@ -7,21 +7,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+from typing import BinaryIO
 
 from installer.errors import DamagedError, EnvironmentProblemError
 from installer.index.document import INDEX_NAME, RUNTIME_NAME, File
 from installer.index.sums import SUMS_NAME
+from installer.model_folder import linked_folder, remove_strays
 from installer.node import STATE, Node, sync_folder
 from installer.receipt import RECEIPT, model_receipt
-from installer.staging import STAGING, Staging, copy_is_good, inside_model
+from installer.staging import STAGING, Staging, good_copies, incoming, inside_model, is_copy
 from installer.steps.image import loaded_id
-from installer.steps.model import model_pending, unproven
+from installer.steps.model import unproven
 from installer.trust.contents import Advance, Piece, hash_chunk, in_parallel
 from installer.trust.medium import open_file
 from installer.trust.opened import Bundle
 from installer.trust.signatures import SIGNATURES_FOLDER
 
-_INCOMING = ",incoming"  # no file of a bundle can have a comma in its name
+_PIECE = 1 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -41,23 +43,22 @@ class TakeIn:
 def lacking(node: Node, plan: TakeIn) -> tuple[File, ...]:
     """The files that the node does not have yet, by name and size. Opens none of them."""
     has_image = loaded_id(node, plan.bundle.index.image) is not None
-    has_model = model_pending(node, plan.model_files, plan.staging) is None
+    has_model = unproven(node, plan.staging.model_dir, plan.model_files) is None
     done = {kind for kind, has in (("image", has_image), ("model", has_model)) if has}
     return tuple(file for file in plan.files if file.kind not in done and not _has_copy(node, plan.staging, file))
 
 
 def take_in(node: Node, plan: TakeIn, wanted: tuple[File, ...], advance: Advance) -> None:
-    """Copy ``wanted`` and prove what an earlier run had copied of the model.
+    """Copy ``wanted`` and prove what is on the node of the model, whose folder in use stays as it is.
 
-    Raises DamagedError when the medium differs; what this run has copied is then gone again.
+    Raises DamagedError when the medium differs; what this run has put on the node is then gone again.
     """
     node.make_private_folder(STATE)
     node.make_private_folder(STAGING)
     node.make_private_folder(plan.staging.folder)
     with _undone_on_damage(node, plan) as copies:
-        suspects = _adopt_model(node, plan, copies)
-        bad = [file for file in suspects if not copy_is_good(node.at(plan.staging.place_of(file)), file)]
-        _copy(node, plan, [*wanted, *(file for file in bad if file not in wanted)], copies, advance)
+        unusable = _adopt_model(node, plan, copies)
+        _copy(node, plan, [*wanted, *(file for file in unusable if file not in wanted)], copies, advance)
     _keep_metadata(node, plan)
     if not _model_is_proven(node, plan):
         _prove_model(node, plan)
@@ -65,10 +66,9 @@ def take_in(node: Node, plan: TakeIn, wanted: tuple[File, ...], advance: Advance
 
 @dataclass
 class _Copies:
-    """What this run has put on the node, to take it back. ``adopted``: the model's folder was moved aside for it."""
+    """What this run has put on the node, to take it back."""
 
     paths: list[Path] = field(default_factory=list)
-    adopted: bool = False
 
 
 @contextmanager
@@ -80,24 +80,15 @@ def _undone_on_damage(node: Node, plan: TakeIn) -> Iterator[_Copies]:
         for path in copies.paths:
             path.unlink(missing_ok=True)
         _remove_empty_folders(node.at(plan.staging.folder))
-        partial = node.at(plan.staging.partial_model)
-        if copies.adopted:
-            partial.rename(node.at(plan.staging.model_dir))
-        else:
-            _remove_empty_folders(partial)
+        _remove_empty_folders(node.at(plan.staging.partial_model))
         raise
 
 
 def _has_copy(node: Node, staging: Staging, file: File) -> bool:
-    place = node.at(staging.place_of(file))
-    if file.kind == "model" and not node.at(staging.partial_model).exists():
-        place = node.at(staging.model_dir) / inside_model(file)
-    return _is_file(place) and place.stat().st_size == file.size
-
-
-def _is_file(place: Path) -> bool:
-    """A link is none: what it leads to is not there in the container, and not ours to write."""
-    return place.is_file() and not place.is_symlink()
+    places = [node.at(staging.place_of(file))]
+    if file.kind == "model":
+        places.append(node.at(staging.model_dir) / inside_model(file))
+    return any(is_copy(place, file) for place in places)
 
 
 def _model_is_proven(node: Node, plan: TakeIn) -> bool:
@@ -107,14 +98,40 @@ def _model_is_proven(node: Node, plan: TakeIn) -> bool:
 
 
 def _adopt_model(node: Node, plan: TakeIn, copies: _Copies) -> tuple[File, ...]:
-    """Files of the model that are on the node already but that no receipt proves."""
-    final, partial = node.at(plan.staging.model_dir), node.at(plan.staging.partial_model)
+    """Use what is on the node of a model that no receipt proves. The files that have to come from the medium.
+
+    Linked, not moved: the server goes on reading its own folder, and has it still when the medium is damaged.
+    """
     if _model_is_proven(node, plan):
         return ()
-    if final.is_dir() and not partial.exists():
-        final.rename(partial)
-        copies.adopted = True
-    return tuple(file for file in plan.model_files if _is_file(partial / inside_model(file)))
+    final, partial = node.at(plan.staging.model_dir), node.at(plan.staging.partial_model)
+    _refuse_links(node, plan)
+    beside = good_copies(partial, plan.model_files)
+    in_place = good_copies(final, tuple(file for file in plan.model_files if file not in beside))
+    for file in in_place:
+        _adopt(final / inside_model(file), _prepare(node, plan.staging, file, copies), copies)
+    return tuple(file for file in plan.model_files if file not in (*beside, *in_place))
+
+
+def _refuse_links(node: Node, plan: TakeIn) -> None:
+    """Root writes through no link in the data directory: others may write there too."""
+    data_dir = node.at(plan.staging.model_dir).parent
+    for file in plan.model_files:
+        if link := linked_folder(data_dir, node.at(plan.staging.place_of(file))):
+            raise EnvironmentProblemError(
+                f"{link}: a link, nothing is written through it", hint="remove it, then run the same command again"
+            )
+
+
+def _adopt(original: Path, place: Path, copies: _Copies) -> None:
+    with _writing(place):
+        try:
+            os.link(original, incoming(place), follow_symlinks=False)
+        except OSError:  # a file system without links, an immutable file
+            _create(incoming(place))
+            with original.open("rb") as source, _open(incoming(place)) as target:
+                shutil.copyfileobj(source, target, _PIECE)
+        _finish(place, copies)
 
 
 def _copy(node: Node, plan: TakeIn, files: list[File], copies: _Copies, advance: Advance) -> None:
@@ -126,8 +143,7 @@ def _copy(node: Node, plan: TakeIn, files: list[File], copies: _Copies, advance:
     def copy(item: tuple[File, int]) -> None:
         file, number = item
         place = node.at(plan.staging.place_of(file))
-        incoming = _incoming(place)
-        with _source(plan, file) as source, incoming.open("r+b") as target:
+        with _source(plan, file) as source, _open(incoming(place)) as target:
             if file.chunks:
                 hash_chunk(source, file, number, advance, also=_writer(target.fileno(), place))
         with lock:
@@ -135,24 +151,42 @@ def _copy(node: Node, plan: TakeIn, files: list[File], copies: _Copies, advance:
             complete = not remaining[file.path]
         if complete:
             with _writing(place):
-                _finish(incoming, place)
+                _finish(place, copies)
 
     in_parallel(copy, ((file, number) for file in files for number in range(max(1, len(file.chunks)))))
 
 
 def _make_incoming(node: Node, staging: Staging, file: File, copies: _Copies) -> None:
+    place = _prepare(node, staging, file, copies)
+    with _writing(place):
+        _create(incoming(place))
+        os.truncate(incoming(place), file.size)
+
+
+def _prepare(node: Node, staging: Staging, file: File, copies: _Copies) -> Path:
+    """Where the file goes. Its folder is there then, and nothing is under the name that it has until complete."""
     place = node.at(staging.place_of(file))
-    incoming = _incoming(place)
-    copies.paths += [incoming, place]
+    copies.paths.append(incoming(place))
     with _writing(place):
         place.parent.mkdir(parents=True, exist_ok=True)
-        with incoming.open("wb") as target:
-            target.truncate(file.size)
-            os.fchmod(target.fileno(), 0o644)
+        incoming(place).unlink(missing_ok=True)
+    return place
 
 
-def _incoming(place: Path) -> Path:
-    return place.with_name(place.name + _INCOMING)
+def _create(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+    try:
+        os.fchmod(descriptor, 0o644)  # whatever the caller's umask is
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> BinaryIO:
+    return open(path, "r+b", opener=_open_no_link)  # the caller closes it; Path.open has no opener
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
 
 
 @contextmanager
@@ -188,10 +222,11 @@ def _writer(descriptor: int, place: Path) -> Piece:
     return write
 
 
-def _finish(incoming: Path, place: Path) -> None:
-    with incoming.open("rb") as copy:
+def _finish(place: Path, copies: _Copies) -> None:
+    with incoming(place).open("rb") as copy:
         os.fsync(copy.fileno())
-    incoming.rename(place)
+    incoming(place).rename(place)
+    copies.paths.append(place)
     sync_folder(place.parent)
 
 
@@ -210,12 +245,15 @@ def _keep(node: Node, path: str, data: bytes) -> None:
 
 
 def _prove_model(node: Node, plan: TakeIn) -> None:
-    """Write the receipt: all of the model is beside its place now, and each file was hashed."""
+    """Write the receipt: all of the model is beside its place now, and each file was hashed.
+
+    Nothing may touch the files from here on, not even to label them: that changes what the receipt holds.
+    """
     partial = node.at(plan.staging.partial_model)
     if not plan.model_files:
         return
-    for left in partial.rglob(f"*{_INCOMING}"):  # of a bundle that was never taken in to its end
-        left.unlink()
+    remove_strays(partial, plan.model_files)
+    node.relabel(plan.staging.partial_model)
     _sync_folders(partial)
     node.place(RECEIPT, model_receipt(partial, plan.model_files), 0o600)
 

@@ -1,10 +1,16 @@
-"""Marks every test by its tier, and keeps unit tests off the network."""
+"""Marks every test by its tier, keeps unit tests off the network, and lets Ctrl-C reach what tests start."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 TESTS = Path(__file__).parent
+
+
+def pytest_configure() -> None:
+    # A suite that runs in the background of a shell has SIGINT ignored, and would hand that on to its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

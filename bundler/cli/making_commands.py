@@ -61,7 +61,7 @@ def lock(console: Console, manifest: Path, update: str | None) -> None:
     """Resolve MANIFEST: write down every file by its digest."""
     parsed = read_manifest(manifest)
     parts = tuple(wanted_parts(parsed)) if update == "" else (update,) if update else ()
-    found = lock_manifest(manifest, parts, SOURCES, _workplace(console))
+    found = lock_manifest(parsed, parts, SOURCES, _workplace(console))
     console.say(f"{lock_path(manifest)}: {len(found.files)} files, {in_units(sum(f.size for f in found.files))}")
 
 
@@ -74,10 +74,11 @@ def lock(console: Console, manifest: Path, update: str | None) -> None:
 def build(console: Console, manifest: Path, target: Path, key: Path | None, passphrase_file: Path | None) -> None:
     """Make the bundle of MANIFEST in the new folder DIR, and sign it."""
     start = time.monotonic()
-    for warning in warnings(read_manifest(manifest), read_lock(lock_path(manifest))):
+    parsed = read_manifest(manifest)
+    for warning in warnings(parsed, read_lock(lock_path(manifest))):
         console.warn(warning)
     signing_key = open_key(key, passphrase_file, console) if key else None
-    built = build_bundle(manifest, target, signing_key, SOURCES, _workplace(console))
+    built = build_bundle(parsed, target, signing_key, SOURCES, _workplace(console))
     _show(built, time.monotonic() - start, console)
 
 

@@ -43,7 +43,7 @@ update_option = click.option(
 def console_options(command: Callable[..., int | None]) -> Callable[..., int | None]:
     """Give ``command`` a Console as the person wants it, and close its bars afterwards."""
 
-    @click.option("-q", "--quiet", is_flag=True, help="Results and errors only.")
+    @click.option("-q", "--quiet", is_flag=True, help="Results, warnings and errors only.")
     @click.option("--no-progress", is_flag=True, help="No bars and no progress lines.")
     @functools.wraps(command)
     def with_console(*, quiet: bool, no_progress: bool, **options: Any) -> int | None:  # noqa: ANN401 # click's

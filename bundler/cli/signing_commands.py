@@ -1,5 +1,6 @@
 """`bundle keygen` and `bundle sign`."""
 
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def sign(console: Console, folder: Path, key: Path, passphrase_file: Path | None
     """Sign the bundle in DIR. Of its files, only SHA256SUMS and bundle.json need to be there."""
     lists = read_lists(folder)
     _show(lists, console)
+    if not yes and not sys.stdin.isatty():
+        raise UsageError("not signed: nobody to ask", hint="pass --yes")
     if not yes and not click.confirm("Sign this?", err=True):
         raise UsageError("not signed")
     signing_key = open_key(key, passphrase_file, console)

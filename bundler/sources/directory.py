@@ -1,5 +1,6 @@
 """A model folder on this machine: listed, hashed and packed where it lies, never copied aside."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,7 +10,7 @@ from bundler.digesting import Digests, digest_file, in_threads
 from bundler.lock import LockedFile
 from bundler.manifest import ModelSpec
 from bundler.progress import Advance, Meter
-from installer.errors import DamagedError, RefusedError, UsageError, printable
+from installer.errors import DamagedError, MalformedError, RefusedError, UsageError, printable
 from installer.index.names import check_names, name_problem
 
 UPDATE_HINT = "`bundle lock MANIFEST --update model` takes the folder as it is now"
@@ -36,7 +37,10 @@ def list_files(folder: Path) -> dict[str, Path]:
         raise UsageError(f"model.path: {error.filename}: not a folder") from error
     if not files:
         raise UsageError(f"model.path: {folder}: no file in it")
-    check_names(files)
+    try:
+        check_names(files)
+    except MalformedError as error:
+        raise RefusedError(f"model: {error}", hint="rename one of the two, or remove it") from error
     return files
 
 
@@ -66,12 +70,16 @@ def _walk(folder: Path, below: str) -> Iterator[tuple[str, Path]]:
 
 def _regular(name: str, path: Path) -> Path:
     try:
-        resolved = path.resolve(strict=True)
+        mode = path.stat().st_mode
     except FileNotFoundError as error:
         raise RefusedError(f"model: {name}: a link to nothing") from error
-    if not stat.S_ISREG(resolved.stat().st_mode):
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise RefusedError(f"model: {name}: a link that leads back to itself", hint="remove it") from error
+    if not stat.S_ISREG(mode):
         raise RefusedError(f"model: {name}: neither a regular file nor a link to one")
-    return resolved
+    return path.resolve()
 
 
 def _digest(path: Path, advance: Advance) -> Digests:

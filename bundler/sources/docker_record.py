@@ -1,7 +1,7 @@
 """What an image of the daemon was cut into before, remembered by its ID as long as the cache has the layers."""
 
+import hashlib
 import json
-import tempfile
 from pathlib import Path
 
 from bundler.cache import Cache, Stored
@@ -9,6 +9,7 @@ from bundler.sources.oci import Layer, Parts
 from installer.errors import MalformedError
 from installer.index.strict import Place, Value, parse_json
 
+RECIPE = 1  # raise it when the same image would be cut into other layers, or other versions be found in it
 _DIGEST = r"[0-9a-f]{64}"
 _IMAGE_DIGEST = r"sha256:[0-9a-f]{64}"
 _LARGEST_BLOB = 1 << 43  # bytes
@@ -19,21 +20,18 @@ def remember(cache: Cache, image_id: str, parts: Parts) -> None:
         file.write(parts.config)
         config = file.keep()
     document: dict[str, Value] = {
+        "recipe": RECIPE,
         "config": config.sha256,
         "layers": [
             {"diff_id": layer.diff_id, "sha256": layer.blob.sha256, "size": layer.blob.size} for layer in parts.layers
         ],
         "versions": dict(parts.versions),
     }
-    path = _path(cache, image_id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as aside:
-        aside.write(json.dumps(document, indent=1).encode())
-    Path(aside.name).replace(path)
+    cache.write_record(_path(cache, image_id), json.dumps(document, indent=1).encode())
 
 
 def recall(cache: Cache, image_id: str) -> Parts | None:
-    """None where anything of it is gone; then the image must be saved again."""
+    """None where anything of it is gone, damaged or of another recipe; then the image must be saved again."""
     path = _path(cache, image_id)
     if not path.exists():
         return None
@@ -44,12 +42,16 @@ def recall(cache: Cache, image_id: str) -> Parts | None:
 
 
 def _read(cache: Cache, at: Place) -> Parts | None:
+    at.integer("recipe", RECIPE, RECIPE)
     config = at.matching("config", _DIGEST, "a digest")
     layers = tuple(_read_layer(layer) for layer in at.each("layers"))
     needed = (config, *(layer.blob.sha256 for layer in layers))
     if not all(sha256 in cache for sha256 in needed):
         return None
-    return Parts(cache.path(config).read_bytes(), layers, at.texts_by_name("versions"))
+    content = cache.path(config).read_bytes()
+    if hashlib.sha256(content).hexdigest() != config:
+        return None
+    return Parts(content, layers, at.texts_by_name("versions"))
 
 
 def _read_layer(at: Place) -> Layer:

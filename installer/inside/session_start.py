@@ -3,8 +3,11 @@
 import os
 import sys
 
+RECORD = "/run/vllm-airgap-serve.session"
+
 if os.getsid(0) != os.getpid():
     os.setsid()
-with open("/run/vllm-airgap-serve.session", "w") as file:
+with open(f"{RECORD}.new", "w") as file:
     file.write(str(os.getpid()))
+os.replace(f"{RECORD}.new", RECORD)
 os.execvp(sys.argv[1], sys.argv[1:])

@@ -49,7 +49,6 @@ class PlaceDockerBinaries:
         if wanted:
             raise DamagedError(f"{self.file.path}: does not hold {', '.join(wanted)}")
         sync_folder(node.at(BINARIES))
-        node.relabel(BINARIES)
 
 
 def _is_placed(node: Node, binary: Binary) -> bool:
@@ -73,3 +72,4 @@ def _place(node: Node, binary: Binary, archive: tarfile.TarFile, member: tarfile
         os.fchmod(file.fileno(), 0o755)
         os.fsync(file.fileno())
     aside.rename(target)
+    node.relabel(f"{BINARIES}/{binary.name}")

@@ -2,12 +2,14 @@
 
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 from installer.errors import DamagedError
 from installer.index.document import File
+from installer.model_folder import remove_strays, strays
 from installer.node import Node, sync_folder
 from installer.receipt import RECEIPT, model_receipt
-from installer.staging import Staging, copy_is_good, inside_model
+from installer.staging import Staging, good_copies, inside_model
 
 
 @dataclass(frozen=True)
@@ -24,33 +26,49 @@ class PlaceModel:
         return f"model {self.name}"
 
     def pending(self, node: Node) -> str | None:
-        return model_pending(node, self.files, self.staging)
+        if reason := model_pending(node, self.files, self.staging):
+            return reason
+        return "its copy is left beside it" if node.at(self.staging.partial_model).exists() else None
 
     def apply(self, node: Node) -> None:
         final, partial = node.at(self.staging.model_dir), node.at(self.staging.partial_model)
-        if partial.exists():
-            if final.exists():
-                shutil.rmtree(final)
+        # Files linked from one folder into the other are proven in both: the one in use stays.
+        if model_pending(node, self.files, self.staging) is None:
+            _remove(partial)
+        elif partial.exists():
+            _remove(final)
             partial.rename(final)
             sync_folder(final.parent)
-            node.relabel(self.staging.model_dir)
+        remove_strays(final, self.files)
         if self.pending(node) is not None:
             self._prove(node)
 
     def _prove(self, node: Node) -> None:
         """Without a receipt that fits, as after a restored backup, only the contents can tell."""
         folder = node.at(self.staging.model_dir)
-        for file in self.files:
-            if not copy_is_good(folder / inside_model(file), file):
-                raise DamagedError(
-                    f"{folder / inside_model(file)}: content differs from the bundle",
-                    hint="vllm-airgap install BUNDLE takes it from the medium again",
-                )
+        good = good_copies(folder, self.files)
+        if bad := [file for file in self.files if file not in good]:
+            raise DamagedError(
+                f"{folder / inside_model(bad[0])}: content differs from the bundle",
+                hint="vllm-airgap install BUNDLE takes it from the medium again",
+            )
         node.place(RECEIPT, model_receipt(folder, self.files), 0o600)
 
 
+def _remove(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
+
+
 def model_pending(node: Node, files: tuple[File, ...], staging: Staging) -> str | None:
-    return unproven(node, staging.model_dir, files)
+    """The folder is a closed world: a chat template that is not the bundle's would change every answer."""
+    if reason := unproven(node, staging.model_dir, files):
+        return reason
+    folder = node.at(staging.model_dir)
+    names = [str(path.relative_to(folder)) for path in strays(folder, files)]
+    return f"files that are not the bundle's: {', '.join(names)}" if names else None
 
 
 def unproven(node: Node, path: str, files: tuple[File, ...]) -> str | None:

@@ -17,7 +17,7 @@ CURRENT = f"{OPT}/current"
 
 @dataclass(frozen=True)
 class PinTrust:
-    """trust.json is written last: once it names the bundle, the rest is there."""
+    """The keys come last: without the record of a bundle they would say that one is lost."""
 
     pinned: Pinned
     keys: tuple[PublicKey, ...]
@@ -52,7 +52,7 @@ class PinTrust:
     def _wanted(self) -> dict[str, bytes]:
         program = files("installer").joinpath("program.sh").read_bytes()
         keys = {f"{TRUSTED_KEYS}/{key.key_id}.pub": key.pem for key in self.keys}
-        return {PROGRAM: program, **keys, TRUST_JSON: self.pinned.render()}
+        return {PROGRAM: program, TRUST_JSON: self.pinned.render(), **keys}
 
     def _place_runtime(self, node: Node) -> None:
         aside = node.at(f"{self._runtime_folder},new")

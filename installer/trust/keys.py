@@ -58,11 +58,12 @@ def parse_public_key(pem: bytes, name: str) -> PublicKey:
         raise _not_a_key(name)
     try:
         der = base64.b64decode(match[1], validate=False)
+        # The form is compared first: OpenSSL is then never given another algorithm or curve to parse.
+        if len(der) != _DER_SIZE or not der.startswith(_P256_PREFIX):
+            raise _not_a_key(name)
         load_der_public_key(der)
     except (binascii.Error, ValueError):
         raise _not_a_key(name) from None
-    if len(der) != _DER_SIZE or not der.startswith(_P256_PREFIX):
-        raise _not_a_key(name)
     return PublicKey(der)
 
 

@@ -1,10 +1,10 @@
 """Which anchored keys signed SHA256SUMS."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from installer.errors import NotAuthenticError
+from installer.errors import NotAuthenticError, printable
 from installer.index.sums import SUMS_NAME, refuse_converted_lines
 from installer.trust.keys import PublicKey, parse_public_key
 
@@ -40,7 +40,7 @@ class Signatures:
         for name, data in files.items():
             match = _FILE_NAME.fullmatch(name)
             if match is None:
-                raise NotAuthenticError(f"{SIGNATURES_FOLDER}/{name}: neither KEYID.sig nor KEYID.pub")
+                raise NotAuthenticError(f"{SIGNATURES_FOLDER}/{printable(name)}: neither KEYID.sig nor KEYID.pub")
             found[match[2]][match[1]] = data
         if not found["sig"]:
             raise _unsigned()
@@ -86,15 +86,17 @@ def check_signatures(sums: bytes, signatures: Signatures, anchors: Anchors) -> S
     raise _wrong_key(signatures, anchors)
 
 
-def _candidates(signatures: Signatures, anchors: Anchors) -> list[tuple[tuple[PublicKey, ...], str]]:
+def _candidates(signatures: Signatures, anchors: Anchors) -> Iterator[tuple[tuple[PublicKey, ...], str]]:
     offered = signatures.offered_keys()
     named = tuple(key for key in offered if key.fingerprint in anchors.fingerprints)
     by_key, by_fingerprint = EXPLICIT
-    candidates = [(anchors.keys, by_key), (named, by_fingerprint), (anchors.pinned, "pinned key")]
+    yield anchors.keys, by_key
+    yield named, by_fingerprint
+    # Before first use: the run that first used a key may have ended early, and is run again as it was typed.
+    yield anchors.pinned, "pinned key"
     if anchors.first_use:
         _check_first_use(signatures, anchors)
-        candidates.append((offered, "first use"))
-    return candidates
+        yield offered, "first use"
 
 
 def _check_first_use(signatures: Signatures, anchors: Anchors) -> None:

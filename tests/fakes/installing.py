@@ -13,6 +13,8 @@ from installer.step import Applied, Holds, Pending, StepEvent
 from installer.trust.contents import Advance
 from installer.trust.signatures import Anchors
 from tests.fakes.bundle import MadeBundle, public_key
+from tests.fakes.node import FakeNode
+from tests.fakes.tree import stamped_tree
 
 HEAD = Answers(role="head", nodes=("10.0.0.1", "10.0.0.2"))
 WORKER = Answers(role="worker", nodes=("10.0.0.1", "10.0.0.2"))
@@ -55,6 +57,16 @@ def install(node: Node, made: MadeBundle, answers: Answers, anchors: Anchors | N
     told = Told()
     with made.opened(anchors_of(node, anchors or Anchors(keys=(public_key(),)))) as bundle:
         told.health = carry_out(node, prepare(node, bundle, answers, None), told.voice)
+    return told
+
+
+def install_again(node: FakeNode, made: MadeBundle, answers: Answers) -> Told:
+    """A second run: every step holds and nothing is written."""
+    node.changes.forget()
+    before = stamped_tree(node.root)
+    told = install(node, made, answers)
+    assert (told.pending, told.copied, node.changes.done) == ([], 0, [])
+    assert stamped_tree(node.root) == before
     return told
 
 

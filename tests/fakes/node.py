@@ -146,8 +146,8 @@ class FakeNode(Node):
             raise _UnitFailedError(output.stderr.strip())
 
     def finds(self, name: str) -> str | None:
-        places = [f"/{folder}/{name}" for folder in _PATH]
-        return next((place for place in places if os.access(self.at(place), os.X_OK)), None)
+        places = (f"/{folder}/{name}" for folder in _PATH)
+        return next((place for place in places if os.access(f"{self.root}{place}", os.X_OK)), None)
 
     # --- files
 

@@ -48,6 +48,7 @@ class FakeSystemd:
         changes: dict[str, Callable[..., Output]] = {
             "daemon-reload": self._reload,
             "enable": self._enable,
+            "disable": self._disable,
             "start": self._start,
             "stop": self._stop,
             "restart": self._restart,
@@ -106,6 +107,12 @@ class FakeSystemd:
         self.reload()
         return OK
 
+    def _disable(self, *units: str) -> Output:
+        for unit in units:
+            (self.root / _WANTED / unit).unlink(missing_ok=True)
+        self.reload()
+        return OK
+
     def _start(self, unit: str) -> Output:
         if unit not in self.loaded:
             return failed(f"Failed to start {unit}: Unit {unit} not found.", 5)
@@ -123,8 +130,10 @@ class FakeSystemd:
         return self.root / found[1].decode().lstrip("/")
 
     def _stop(self, unit: str) -> Output:
-        if self.states.pop(unit, "inactive") != "inactive":
+        if unit in self.states:
+            self.states[unit] = "deactivating"
             self._actions(unit).stop()
+            del self.states[unit]
         return OK
 
     def _restart(self, unit: str) -> Output:

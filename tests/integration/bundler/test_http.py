@@ -5,6 +5,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from urllib3 import HTTPResponse
+from urllib3.connection import HTTPConnection
 
 from bundler.http import download
 from bundler.lock import lock_path, read_lock
@@ -67,6 +69,20 @@ def test_a_connection_that_is_cut_is_10_and_leaves_nothing(site: Site, server: S
     assert caught.value.exit_code == 10
     assert caught.value.hint
     assert [path for path in cached(site) if path.stat().st_size > 10_000] == []
+
+
+def test_a_cut_is_noticed_where_the_library_counts_nothing(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As urllib3 1.26 does, which does not compare with Content-Length."""
+    answer = HTTPConnection.getresponse
+
+    def careless(connection: HTTPConnection) -> HTTPResponse:
+        response = answer(connection)
+        response.enforce_content_length = False
+        return response
+
+    monkeypatch.setattr(HTTPConnection, "getresponse", careless)
+    with pytest.raises(UnreachableError, match="ended after"):
+        download(f"{server.url}/cut/driver.run", bytes, "driver", unwatched)
 
 
 def test_a_missing_file_names_the_url_and_the_answer(server: Server) -> None:

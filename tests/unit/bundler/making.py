@@ -11,7 +11,7 @@ from pathlib import Path
 from bundler.build import Built, build
 from bundler.cache import Cache, Stored
 from bundler.lock import LockedFile
-from bundler.manifest import Manifest
+from bundler.manifest import Manifest, read_manifest
 from bundler.progress import unwatched
 from bundler.signing import SigningKey, load_key, make_key_pair
 from bundler.sources.parts import SOURCES
@@ -125,7 +125,13 @@ class Site:
         return load_key(self.folder / "release.key", bytes)
 
     def build(self, name: str = "out") -> Built:
-        return build(self.manifest, self.folder / name, self.key, self.asked.sources(), self.work)
+        return build(
+            read_manifest(self.manifest),
+            Path(name) if name == "." else self.folder / name,
+            self.key,
+            self.asked.sources(),
+            self.work,
+        )
 
     def rewrite(self, old: str, new: str) -> None:
         text = self.manifest.read_text()

@@ -11,7 +11,7 @@ import pytest
 
 from bundler.build import lock_manifest
 from bundler.lock import Lock, lock_path, read_lock
-from bundler.manifest import Manifest
+from bundler.manifest import Manifest, read_manifest
 from bundler.progress import unwatched
 from bundler.workplace import Found, Workplace
 from installer.errors import DamagedError, MalformedError, RefusedError, UnreachableError, UsageError
@@ -115,6 +115,15 @@ def test_nothing_large_is_written_twice(site: Site) -> None:
     assert (out / "docker/docker.tgz").samefile(cached)
 
 
+def test_a_model_edited_in_place_does_not_change_the_bundle(site: Site) -> None:
+    for path in site.model.iterdir():
+        path.chmod(0o644)
+    out = site.build().folder
+    with (site.model / "model.safetensors").open("r+b") as weights:
+        weights.write(b"WEIGHTS")
+    assert (out / "model/tiny-model/model.safetensors").read_bytes() == b"weights" * 1000
+
+
 def test_damage_in_the_cache_is_noticed_and_fetched_again(site: Site) -> None:
     first = tree(site.build("first").folder)
     cached = site.work.cache.path(locked_sha256(site, "driver/driver.run"))
@@ -147,13 +156,13 @@ def test_update_takes_the_source_as_it_is_now(site: Site) -> None:
     site.build("first")
     (site.folder / "driver.run").write_bytes(b"#!/bin/sh\nanother")
     before = locked_sha256(site, "driver/driver.run")
-    lock_manifest(site.manifest, ("driver",), site.asked.sources(), site.work)
+    lock_manifest(read_manifest(site.manifest), ("driver",), site.asked.sources(), site.work)
     assert locked_sha256(site, "driver/driver.run") != before
 
 
 def test_update_of_an_unknown_part_names_the_parts(site: Site) -> None:
     with pytest.raises(UsageError, match=r"--update fan: the manifest has runtime, driver"):
-        lock_manifest(site.manifest, ("fan",), site.asked.sources(), site.work)
+        lock_manifest(read_manifest(site.manifest), ("fan",), site.asked.sources(), site.work)
 
 
 @pytest.mark.parametrize("change", ["weights*1", "added", "gone"])
@@ -248,6 +257,13 @@ def full(tmp_path: Path) -> Iterator[Path]:
 def test_a_folder_that_holds_something_is_left_alone(site: Site, full: Path) -> None:
     with pytest.raises(UsageError, match="not empty"):
         site.build("out")
+
+
+def test_the_empty_folder_one_stands_in_may_be_named(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    (site.folder / "out").mkdir()
+    monkeypatch.chdir(site.folder / "out")
+    site.build(".")
+    assert (site.folder / "out/install").exists()
 
 
 def test_a_build_killed_before_leaves_nothing_in_the_way(site: Site) -> None:

@@ -43,11 +43,17 @@ def test_a_failure_while_writing_leaves_nothing(cache: Cache) -> None:
     assert files(cache) == []
 
 
-def test_the_same_content_again_changes_nothing(cache: Cache) -> None:
-    first = cache.path(put(cache, TEXT).sha256).stat()
+def test_the_same_content_again_is_one_file(cache: Cache) -> None:
     put(cache, TEXT)
-    assert cache.path(DIGEST).stat().st_ino == first.st_ino
+    put(cache, TEXT)
     assert files(cache) == [cache.path(DIGEST)]
+
+
+def test_fresh_content_replaces_a_damaged_entry_of_the_same_length(cache: Cache) -> None:
+    put(cache, TEXT)
+    cache.path(DIGEST).write_bytes(TEXT.upper())
+    put(cache, TEXT)
+    assert cache.path(DIGEST).read_bytes() == TEXT
 
 
 def test_bytes_that_came_by_the_descriptor_are_hashed_too(cache: Cache) -> None:

@@ -1,6 +1,7 @@
 """What people type, and the exit codes their scripts see."""
 
 import errno
+import io
 import json
 from pathlib import Path
 
@@ -11,6 +12,13 @@ from bundler.signing import load_key
 from tests.unit.bundler.making import Site
 
 Output = pytest.CaptureFixture[str]
+
+
+class Terminal(io.StringIO):
+    """Somebody who types."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -122,11 +130,17 @@ def test_keygen_and_sign(site: Site, out: str, capsys: Output) -> None:
 
 def test_sign_asks_first(site: Site, out: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = sorted(Path(out, "signatures").iterdir())
-    (site.folder / "no").write_text("n\n")
-    with (site.folder / "no").open() as stdin:
-        monkeypatch.setattr("sys.stdin", stdin)
-        assert run(("sign", out, "--key", str(site.folder / "release.key"))) == 2
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    assert run(("sign", out, "--key", str(site.folder / "release.key"))) == 2
     assert sorted(Path(out, "signatures").iterdir()) == before
+
+
+def test_sign_without_anybody_to_ask_is_2(
+    site: Site, out: str, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert run(("sign", out, "--key", str(site.folder / "release.key"))) == 2
+    assert "hint: pass --yes" in capsys.readouterr().err
 
 
 def test_an_encrypted_key_without_anybody_to_ask_is_2(site: Site, out: str, capsys: Output) -> None:
@@ -141,8 +155,9 @@ def test_an_encrypted_key_without_anybody_to_ask_is_2(site: Site, out: str, caps
 
 def test_a_key_that_others_may_read_is_warned_of(site: Site, out: str, capsys: Output) -> None:
     (site.folder / "release.key").chmod(0o644)
-    assert run(("sign", out, "-y", "--key", str(site.folder / "release.key"))) == 0
-    assert "warning: " in capsys.readouterr().err
+    for quiet in ((), ("-q",)):
+        assert run(("sign", out, "-y", "--key", str(site.folder / "release.key"), *quiet)) == 0
+        assert "warning: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

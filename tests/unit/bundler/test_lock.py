@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 from bundler.build import lock_manifest
+from bundler.busy import alone
 from bundler.lock import Lock, Signed, lock_path, parse_lock, read_lock, render_lock, write_lock
-from installer.errors import RefusedError, UsageError
+from bundler.manifest import read_manifest
+from installer.errors import LockedError, RefusedError, UsageError
 from tests.unit.bundler.making import Site
 
 
 def test_a_written_lock_reads_the_same(site: Site) -> None:
-    lock = lock_manifest(site.manifest, (), site.asked.sources(), site.work)
+    lock = lock_manifest(read_manifest(site.manifest), (), site.asked.sources(), site.work)
     assert read_lock(lock_path(site.manifest)) == lock
     assert parse_lock(render_lock(lock), "x") == lock
 
@@ -20,14 +22,14 @@ def test_a_written_lock_reads_the_same(site: Site) -> None:
 def test_it_says_for_each_digest_how_it_is_known(site: Site) -> None:
     sha256 = hashlib.sha256((site.folder / "driver.run").read_bytes()).hexdigest()
     site.rewrite("url: driver.run", f"url: driver.run, sha256: {sha256}")
-    lock = lock_manifest(site.manifest, (), site.asked.sources(), site.work)
+    lock = lock_manifest(read_manifest(site.manifest), (), site.asked.sources(), site.work)
     known = {file.path: file.known_by for file in lock.files}
     assert known["driver/driver.run"] == "manifest"
     assert known["docker/docker.tgz"] == "first use"
 
 
 def test_it_is_sorted_one_value_a_line(site: Site) -> None:
-    lock = lock_manifest(site.manifest, (), site.asked.sources(), site.work)
+    lock = lock_manifest(read_manifest(site.manifest), (), site.asked.sources(), site.work)
     text = render_lock(lock).decode()
     paths = [line for line in text.splitlines() if '"path": "model/' in line]
     assert paths == sorted(paths)
@@ -73,3 +75,30 @@ def test_sequences() -> None:
         signed.refuse_lower(4)
     with pytest.raises(RefusedError):
         signed.refuse_other(5, "b" * 64)
+
+
+def test_a_lock_that_cannot_be_replaced_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "m.lock"
+    path.mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_lock(path, Lock())
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_one_run_at_a_time_works_on_a_lock(site: Site) -> None:
+    with alone(lock_path(site.manifest)):
+        for run in (
+            site.build,
+            lambda: lock_manifest(read_manifest(site.manifest), (), site.asked.sources(), site.work),
+        ):
+            with pytest.raises(LockedError):
+                run()
+    assert site.asked.names == []
+    site.build()
+    assert [path.name for path in site.folder.iterdir() if "busy" in path.name] == []
+
+
+def test_a_killed_run_is_not_in_the_way(site: Site) -> None:
+    (site.folder / ".tiny.lock.busy").touch()
+    site.build()
+    assert not (site.folder / ".tiny.lock.busy").exists()

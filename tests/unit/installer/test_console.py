@@ -58,6 +58,13 @@ def test_health_tells_what_is_waited_for(capsys: Captured) -> None:
     assert capsys.readouterr().out == "waiting  not joined yet: 10.0.0.2\n"
 
 
+def test_what_is_waited_for_is_told_once_per_change(capsys: Captured) -> None:
+    console = Console()
+    for what in ("a", "a", "b", "b", "a"):
+        console.show_waiting(what)
+    assert capsys.readouterr().out.splitlines() == ["waiting  a", "waiting  b", "waiting  a"]
+
+
 def test_progress_without_a_terminal_is_a_line_for_each_tenth(capsys: Captured) -> None:
     with Console().progress("copying", 100_000_000) as advance:
         for _ in range(1000):
@@ -71,3 +78,14 @@ def test_nothing_to_copy_is_not_told(capsys: Captured) -> None:
     with Console().progress("copying", 0) as advance:
         advance(0)
     assert capsys.readouterr().out == ""
+
+
+def test_more_than_was_foreseen_is_no_flood_of_lines(capsys: Captured) -> None:
+    """A damaged copy of an earlier run is found only while copying."""
+    with Console().progress("copying", 0) as nothing_foreseen:
+        nothing_foreseen(100)
+        nothing_foreseen(100)
+    with Console().progress("copying", 100) as advance:
+        for _ in range(50):
+            advance(100)
+    assert len(capsys.readouterr().out.splitlines()) <= 11

@@ -7,6 +7,7 @@ import pytest
 
 from installer.errors import DamagedError, LockedError, StepError
 from installer.node import Address, Node, is_node_address, read_addresses
+from tests.fakes.file_events import opened_files
 
 
 @pytest.fixture
@@ -32,6 +33,23 @@ def test_a_placed_file_has_its_content_and_mode_and_leaves_nothing_beside_it(mac
 
 def test_a_file_that_is_not_there_is_read_as_none(machine: Node) -> None:
     assert machine.read("/etc/demo/secret.json") is None
+
+
+def test_what_is_appended_after_a_torn_line_begins_a_new_one(machine: Node, root: Path) -> None:
+    machine.append("/run/lines", b"one\n")
+    machine.append("/run/lines", b"two\n")
+    os.truncate(root / "run/lines", 6)
+    machine.append("/run/lines", b"three\n")
+    machine.append("/run/lines", b"four\n")
+    assert machine.read("/run/lines") == b"one\ntw\nthree\nfour\n"
+
+
+def test_the_folder_of_a_first_line_is_on_disk_too(machine: Node, root: Path) -> None:
+    with opened_files() as first:
+        machine.append("/run/lines", b"one\n")
+    with opened_files() as second:
+        machine.append("/run/lines", b"two\n")
+    assert (str(root / "run") in first, str(root / "run") in second) == (True, False)
 
 
 def test_a_private_folder_is_closed_to_others_even_if_it_was_open(machine: Node, root: Path) -> None:

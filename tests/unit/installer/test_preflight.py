@@ -1,10 +1,12 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from installer.engine import Engine
 from installer.index.document import Index
-from installer.preflight import Problem, Situation, problems
+from installer.node import DAEMON_JSON
+from installer.preflight import Problem, Situation, docker_root, problems
 from installer.staging import Staging
 from tests.fakes.bundle import MadeBundle
 from tests.fakes.node import FakeNode
@@ -114,6 +116,48 @@ def test_an_image_needs_room_for_its_layers_too(node: FakeNode, situation: Situa
     assert only(large).what == "/ has 49.0 GiB free, 50.0 GiB are needed"
     node.free = 50 * GIB
     assert found(large) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (b'{"data-root": "/srv/docker"}', "/srv/docker"),
+        (b"{}", "/var/lib/docker"),
+        (b"", "/var/lib/docker"),
+        (b"{", "/var/lib/docker"),
+        (b"[]", "/var/lib/docker"),
+        (b'{"data-root": 1}', "/var/lib/docker"),
+    ],
+)
+def test_docker_keeps_its_images_where_its_settings_say(node: FakeNode, settings: bytes, expected: str) -> None:
+    assert docker_root(node) == "/var/lib/docker"
+    node.place(DAEMON_JSON, settings)
+    assert docker_root(node) == expected
+
+
+def test_room_for_layers_is_looked_for_where_docker_keeps_them(root: Path, situation: Situation) -> None:
+    node = NodeWithDisk(root)
+    node.place(DAEMON_JSON, b'{"data-root": "/srv/docker"}')
+    (layer, *_) = situation.index.of_kind("image")
+    large = replace(situation, node=node, lacking=(replace(layer, size=10 * GIB),))
+    assert only(large).what == "/srv has 39.0 GiB free, 40.0 GiB are needed"
+
+
+class NodeWithDisk(FakeNode):
+    """A disk of its own at /srv."""
+
+    def free_bytes(self, path: str) -> tuple[str, int]:
+        return ("/srv", 39 * GIB) if path.startswith("/srv/") else ("/", 11 * GIB)
+
+
+def test_a_half_copied_file_needs_only_the_other_half(node: FakeNode, situation: Situation) -> None:
+    size = 8 << 20
+    weights = replace(situation.index.of_kind("model")[0], size=size)
+    half = replace(situation, lacking=(weights,))
+    node.free = size // 2
+    assert found(half) == ["space"]
+    node.place(f"{situation.staging.place_of(weights)},incoming", bytes(size // 2))
+    assert found(half) == []
 
 
 def test_what_is_there_already_needs_no_room(node: FakeNode, situation: Situation) -> None:

@@ -136,8 +136,8 @@ def test_a_node_config_survives_its_file(index: Index) -> None:
 OVERRIDES = [
     ("max_model_len=2048", "serve", "max_model_len", 2048),
     ("gpu_memory_utilization=0.5", "serve", "gpu_memory_utilization", "0.5"),
-    ("tensor_parallel_size=4", "serve", "tensor_parallel_size", 4),
-    ("pipeline_parallel_size=2", "serve", "pipeline_parallel_size", 2),
+    ("tensor_parallel_size=1", "serve", "tensor_parallel_size", 1),
+    ("pipeline_parallel_size=1", "serve", "pipeline_parallel_size", 1),
     ("port=9000", "serve", "port", 9000),
     ("shm_size=64m", "cluster", "shm_size", "64m"),
     ("NCCL_DEBUG=INFO", "cluster", "env", {"NCCL_IB_DISABLE": "1", "NCCL_DEBUG": "INFO"}),
@@ -155,6 +155,7 @@ def test_what_a_site_may_set(index: Index, pair: str, part: str, key: str, value
 @pytest.mark.parametrize(
     ("pair", "message"),
     [
+        ("tensor_parallel_size=4", "--set.tensor_parallel_size: with pipeline_parallel_size they need 4 GPUs of 2"),
         ("max_model_len=0", "--set.max_model_len: 0 is not between"),
         ("max_model_len=-1", "--set.max_model_len: not a whole number"),
         ("max_model_len=", "--set.max_model_len: not a whole number"),

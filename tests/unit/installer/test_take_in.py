@@ -261,14 +261,145 @@ def test_a_model_with_a_receipt_is_not_opened(node: FakeNode, made: MadeBundle) 
 
 def test_a_model_that_a_person_brought_is_hashed_and_not_copied(node: FakeNode, made: MadeBundle) -> None:
     brought = bring_model(node, made)
-    inodes = {path.name: path.stat().st_ino for path in brought.iterdir()}
+    inodes = inodes_of(brought)
     assert [path for path in wanted(node, made) if path.startswith("model/")] == []
     with opened_files() as opened:
         take(node, made)
     assert [path for path in opened if path.endswith(WEIGHTS)]
     step_of(made).apply(node)
-    assert {path.name: path.stat().st_ino for path in brought.iterdir()} == inodes
+    assert inodes_of(brought) == inodes
     assert step_of(made).pending(node) is None
+
+
+def inodes_of(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_ino for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_model_is_copied_where_no_second_name_can_be_given(node: FakeNode, made: MadeBundle) -> None:
+    def refuse(event: str, _arguments: tuple[Any, ...]) -> None:
+        if event == "os.link":
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    brought = bring_model(node, made)
+    before = inodes_of(brought)
+    with listening(refuse), opened_files() as opened:
+        take(node, made)
+    assert [path for path in opened if path.startswith(str(made.folder / "model"))] == []
+    assert inodes_of(brought) == before
+    assert not set(inodes_of(node.at(f"{MODEL_DIR}.partial")).values()) & set(before.values())
+    step_of(made).apply(node)
+    assert tree(brought) == tree(made.folder / "model/tiny")
+
+
+def test_the_folder_in_use_stays_in_its_place_while_a_newer_model_is_taken_in(
+    node: FakeNode, made: MadeBundle, upgrade: MadeBundle
+) -> None:
+    used = installed_model(node, made)
+    before, folder = stamped_tree(used), used.stat().st_ino
+    assert take(node, upgrade) < sum(file.size for file in upgrade.index.files)
+    assert (stamped_tree(used), used.stat().st_ino) == (before, folder)
+    step_of(upgrade).apply(node)
+    assert step_of(upgrade).pending(node) is None
+    assert tree(used) == tree(upgrade.folder / "model/tiny")
+
+
+def test_a_damaged_medium_leaves_the_model_of_an_older_bundle_whole(
+    node: FakeNode, made: MadeBundle, upgrade: MadeBundle
+) -> None:
+    """Of the same size or not: the server reads the older one."""
+    used = installed_model(node, made)
+    before = stamped_tree(node.at("/data"))
+    for name in ("config.json", WEIGHTS):
+        flip(upgrade.folder / "model/tiny" / name, 1)
+        with pytest.raises(DamagedError, match=f"{name}: content differs"):
+            take(node, upgrade)
+        flip(upgrade.folder / "model/tiny" / name, 1)
+        assert stamped_tree(node.at("/data")) == before
+    assert tree(used) == tree(made.folder / "model/tiny")
+
+
+def test_damage_leaves_what_an_earlier_run_had_copied(node: FakeNode, own: MadeBundle) -> None:
+    take_until(node, own, 2400)
+    complete = {path for path in files_of(node.at("/data"), node.at(STAGING)) if not path.endswith(",incoming")}
+    assert complete
+    last = own.index.files[-1]
+    assert str(copy_of(node, own, last)) not in complete
+    flip(own.folder / last.path, 0)
+    with pytest.raises(DamagedError):
+        take(node, own)
+    assert set(files_of(node.at("/data"), node.at(STAGING))) == complete
+
+
+@pytest.fixture
+def upgrade(tmp_path: Path) -> MadeBundle:
+    """One model file of the same size and one of another size differ from the older bundle's."""
+    changed = {"config.json": b'{"model_type": "qwen3"}', WEIGHTS: b"other weights" * 99}
+    return make_bundle(tmp_path / "upgrade", Recipe(sequence=2, model={**Recipe().model, **changed}))
+
+
+def installed_model(node: FakeNode, made: MadeBundle) -> Path:
+    take(node, made)
+    step_of(made).apply(node)
+    return node.at(MODEL_DIR)
+
+
+# --- a closed world
+
+
+def test_what_is_not_the_bundles_is_not_in_the_model_afterwards(node: FakeNode, made: MadeBundle) -> None:
+    brought = bring_model(node, made)
+    for folder in (MODEL_DIR, f"{MODEL_DIR}.partial"):
+        node.place(f"{folder}/chat_template.jinja", b"{{ lies }}")
+        node.place(f"{folder}/old/model-00003-of-00003.safetensors", b"old")
+    take(node, made)
+    assert tree(node.at(f"{MODEL_DIR}.partial")) == tree(made.folder / "model/tiny")
+    assert (brought / "chat_template.jinja").exists()
+    step_of(made).apply(node)
+    assert tree(brought) == tree(made.folder / "model/tiny")
+
+
+def test_the_receipt_is_made_after_labels_were_set(node: FakeNode, made: MadeBundle) -> None:
+    """A label is a change that the receipt would notice."""
+    node.at("/sys/fs/selinux").mkdir(parents=True)
+    node.at("/sys/fs/selinux/enforce").touch()
+    take(node, made)
+    labelled = f"restorecon {MODEL_DIR.lstrip('/')}.partial"
+    assert node.changes.done.index(labelled) < node.changes.done.index(f"place {RECEIPT}")
+    node.changes.forget()
+    step_of(made).apply(node)
+    assert node.changes.done == []
+
+
+# --- links that somebody else put in the data directory
+
+
+def test_a_link_where_a_copy_begins_is_not_followed(node: FakeNode, made: MadeBundle) -> None:
+    node.place("/etc/shadow", b"root:*:")
+    planted = node.at(f"{MODEL_DIR}.partial/{WEIGHTS},incoming")
+    planted.parent.mkdir(parents=True)
+    planted.symlink_to(node.at("/etc/shadow"))
+    take(node, made)
+    assert node.read("/etc/shadow") == b"root:*:"
+    assert wanted(node, made) == []
+
+
+@pytest.mark.parametrize("linked", [f"{MODEL_DIR}.partial", f"{MODEL_DIR}.partial/tokens"])
+def test_a_linked_folder_beside_the_model_is_refused(node: FakeNode, made: MadeBundle, linked: str) -> None:
+    node.place("/etc/tokens/tokenizer.json", b"{}")
+    node.at(linked).parent.mkdir(parents=True)
+    node.at(linked).symlink_to(node.at("/etc/tokens"))
+    before = stamped_tree(node.at("/etc"))
+    with pytest.raises(EnvironmentProblemError, match=f"{linked}: a link") as caught:
+        take(node, made)
+    assert "remove it" in caught.value.hint
+    assert stamped_tree(node.at("/etc")) == before
+
+
+def test_a_data_directory_may_be_a_link_of_the_sites_own(node: FakeNode, made: MadeBundle) -> None:
+    node.at("/disk").mkdir()
+    node.at("/data").symlink_to(node.at("/disk"))
+    take(node, made)
+    assert wanted(node, made) == []
 
 
 def test_a_bad_file_of_a_model_that_a_person_brought_is_taken_from_the_medium(node: FakeNode, made: MadeBundle) -> None:
@@ -319,14 +450,17 @@ def test_half_a_model_in_its_place_and_half_beside_it_become_one(node: FakeNode,
     assert step_of(made).pending(node) is None
 
 
-def test_something_beside_a_proven_model_does_no_harm(node: FakeNode, made: MadeBundle) -> None:
+def test_something_beside_a_proven_model_does_no_harm_and_goes(node: FakeNode, made: MadeBundle) -> None:
     take(node, made)
     step_of(made).apply(node)
     node.place(f"{MODEL_DIR}.partial/{WEIGHTS}", b"half")
     receipt = node.read(RECEIPT)
     take(node, made)
     assert node.read(RECEIPT) == receipt
+    assert step_of(made).pending(node) == "its copy is left beside it"
+    step_of(made).apply(node)
     assert step_of(made).pending(node) is None
+    assert not node.at(f"{MODEL_DIR}.partial").exists()
 
 
 # --- a full disk

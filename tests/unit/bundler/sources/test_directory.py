@@ -86,5 +86,12 @@ def test_a_folder_that_holds_no_model_is_said(model: Path, tmp_path: Path, name:
 
 def test_names_equal_in_lower_case_are_refused(model: Path) -> None:
     (model / "CONFIG.json").touch()
-    with pytest.raises(AirgapError, match="equal in lower case"):
+    with pytest.raises(RefusedError, match="equal in lower case") as caught:
+        list_files(model)
+    assert "rename" in caught.value.hint
+
+
+def test_links_in_a_loop_are_refused(model: Path) -> None:
+    (model / "loop.json").symlink_to("loop.json")
+    with pytest.raises(RefusedError, match=r"loop\.json: a link that leads back to itself"):
         list_files(model)

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -6,7 +7,9 @@ import pytest
 
 from bundler.cache import Cache
 from bundler.progress import Advance
+from bundler.sources import docker_record
 from bundler.sources.docker import Found, take_from
+from bundler.sources.oci import Parts
 from installer.errors import RefusedError
 from tests.unit.bundler.sources.docker_streams import FakeImage, pieces, tar
 
@@ -109,3 +112,32 @@ def test_an_image_for_another_platform_is_refused_before_it_is_saved(cache: Cach
     with pytest.raises(RefusedError, match="linux/arm64"):
         take_from(daemon, REFERENCE, cache, Listener())
     assert daemon.saved == 0
+
+
+def test_a_configuration_that_was_damaged_in_the_cache_is_saved_again(cache: Cache) -> None:
+    daemon = FakeDaemon(IMAGE)
+    first = take_from(daemon, REFERENCE, cache, Listener())
+    config = cache.path(IMAGE.id.removeprefix("sha256:"))
+    config.write_bytes(config.read_bytes().replace(b"PATH=/bin", b"PATH=/tmp"))
+    assert take_from(daemon, REFERENCE, cache, Listener()) == first
+    assert config.read_bytes() == IMAGE.config
+    assert daemon.saved == 2
+
+
+def test_what_another_recipe_cut_is_cut_again(cache: Cache) -> None:
+    daemon = FakeDaemon(IMAGE)
+    first = take_from(daemon, REFERENCE, cache, Listener())
+    (record,) = (cache.folder / "docker").iterdir()
+    document = json.loads(record.read_text())
+    record.write_text(json.dumps({**document, "recipe": document["recipe"] + 1}))
+    assert take_from(daemon, REFERENCE, cache, Listener()) == first
+    assert daemon.saved == 2
+
+
+def test_a_record_that_cannot_be_written_leaves_no_other_file(cache: Cache) -> None:
+    record = cache.folder / "docker" / f"{IMAGE.id.removeprefix('sha256:')}.json"
+    (record / "in the way").mkdir(parents=True)
+    with pytest.raises(OSError, match="directory"):
+        docker_record.remember(cache, IMAGE.id, Parts(IMAGE.config, (), {}))
+    assert list(record.parent.iterdir()) == [record]
+    assert list((cache.folder / "aside").iterdir()) == []

@@ -50,6 +50,17 @@ def test_only_what_differs_is_placed_again(node: FakeNode, step: PlaceDockerBina
     assert node.at("/usr/local/bin/dockerd").stat().st_ino == inode
 
 
+def test_only_what_was_placed_is_labelled(node: FakeNode, step: PlaceDockerBinaries) -> None:
+    node.at("/sys/fs/selinux").mkdir(parents=True)
+    node.at("/sys/fs/selinux/enforce").touch()
+    make_true(step, node)
+    node.at("/usr/local/bin/runc").unlink()
+    node.changes.forget()
+    make_true(step, node)
+    labelled = [change for change in node.changes.done if change.startswith("restorecon")]
+    assert labelled == ["restorecon usr/local/bin/runc"]
+
+
 def test_what_a_kill_left_aside_is_in_nobodys_way(node: FakeNode, step: PlaceDockerBinaries) -> None:
     node.at("/usr/local/bin/.dockerd,new").write_bytes(b"half")
     make_true(step, node)

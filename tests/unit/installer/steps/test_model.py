@@ -46,9 +46,9 @@ def test_a_second_run_changes_nothing(node: FakeNode, step: PlaceModel) -> None:
 def test_a_kill_converges(root: Path, made: MadeBundle) -> None:
     def start(folder: Path) -> tuple[FakeNode, PlaceModel]:
         node = FakeNode(folder)
-        node.at("/sys/fs/selinux").mkdir(parents=True)
-        node.at("/sys/fs/selinux/enforce").touch()
-        return node, step_of(made, stage(node, made))
+        step = step_of(made, stage(node, made))
+        node.at(RECEIPT).unlink()
+        return node, step
 
     assert assert_converges(start, root) == 1
 
@@ -87,6 +87,36 @@ def test_a_file_where_a_folder_goes_is_a_reason_and_no_crash(node: FakeNode, ste
     tokens.rmdir()
     tokens.touch()
     assert str(step.pending(node)).endswith("tokens/tokenizer.json: missing")
+
+
+@pytest.mark.parametrize("linked", ["config.json", "tokens"])
+def test_a_link_proves_nothing_even_to_the_same_content(node: FakeNode, step: PlaceModel, linked: str) -> None:
+    make_true(step, node)
+    place = node.at(f"{MODEL_DIR}/{linked}")
+    place.rename(node.at("/tmp/elsewhere"))  # noqa: S108  # below the node's root
+    place.symlink_to(node.at("/tmp/elsewhere"))  # noqa: S108
+    assert str(step.pending(node)).endswith(": missing")
+
+
+def test_what_is_not_the_bundles_is_named_and_goes(node: FakeNode, step: PlaceModel) -> None:
+    """A chat template of another model would change every answer."""
+    make_true(step, node)
+    node.place(f"{MODEL_DIR}/chat_template.jinja", b"{{ lies }}")
+    node.place(f"{MODEL_DIR}/old/model.safetensors", b"old")
+    node.at(f"{MODEL_DIR}/tokens/link").symlink_to("/etc")
+    assert step.pending(node) == "files that are not the bundle's: chat_template.jinja, old, tokens/link"
+    with opened_files() as opened:
+        make_true(step, node)
+    assert [path for path in opened if path.endswith(".safetensors")] == []
+    assert sorted(path.name for path in node.at(MODEL_DIR).iterdir() if path.name in {"old", "tokens"}) == ["tokens"]
+
+
+def test_a_link_in_the_models_place_makes_room_and_what_it_leads_to_stays(node: FakeNode, step: PlaceModel) -> None:
+    node.place("/srv/tiny/config.json", b"old")
+    node.at(MODEL_DIR).symlink_to(node.at("/srv/tiny"))
+    make_true(step, node)
+    assert not node.at(MODEL_DIR).is_symlink()
+    assert node.read("/srv/tiny/config.json") == b"old"
 
 
 def test_an_older_model_of_the_same_name_makes_room(node: FakeNode, step: PlaceModel) -> None:

@@ -57,10 +57,13 @@ def test_a_kill_converges(root: Path, made: MadeBundle) -> None:
     assert assert_converges(start, root) == 3
 
 
-def test_the_bundle_is_recorded_last(node: FakeNode, step: PinTrust) -> None:
+def test_no_key_is_pinned_before_the_bundle_is_recorded(node: FakeNode, step: PinTrust) -> None:
+    """A key without a record would make a repeated first use look like a second one."""
     node.changes.forget()
     make_true(step, node)
-    assert node.changes.done[-1] == "place /etc/vllm-airgap/trust.json"
+    *_, record, key = node.changes.done
+    assert record == "place /etc/vllm-airgap/trust.json"
+    assert key.startswith("place /etc/vllm-airgap/trusted-keys/")
 
 
 def test_a_kill_while_the_runtime_is_unpacked_leaves_no_half_runtime(node: FakeNode, step: PinTrust) -> None:
