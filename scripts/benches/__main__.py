@@ -47,13 +47,6 @@ class Bench:
             "install": self.installing.taken.rss_mib,
         }
 
-    def medians(self) -> dict[str, float]:
-        """The same of medians; far below the ratio where the machine was busy with other things."""
-        return {
-            "verify_vs_sha256sum": round(self.verifying.duel.median_times_faster, 2),
-            "save_vs_gzip": round(self.saving.duel.median_times_faster, 2),
-        }
-
     def seconds(self) -> dict[str, list[float]]:
         """Of every single run: how much they differ says how far to believe the ratios."""
         return {
@@ -122,8 +115,7 @@ def measure_verifying(made: Inputs, docker: HostDocker, folder: Path) -> tuple[B
 def publish(bench: Bench, machine: dict[str, float]) -> int:
     """The exit status: 1 if a target is missed."""
     ratios, rss = bench.ratios(), bench.rss_mib()
-    document = {**ratios, "rss_mib": rss, "medians": bench.medians()}
-    document |= {"seconds": bench.seconds(), "machine": machine}
+    document = {**ratios, "rss_mib": rss, "seconds": bench.seconds(), "machine": machine}
     RESULT.write_text(json.dumps(document, indent=1) + "\n")
     figures = {**ratios, **{f"rss_mib.{what}": value for what, value in rss.items()}}
     print(*report.table(figures), sep="\n")

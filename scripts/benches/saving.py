@@ -27,15 +27,16 @@ def record(docker: HostDocker, image: str, folder: Path) -> Path:
 
 def compare(stream: Path) -> Saving:
     """Against what everybody types: gzip at its own level."""
-    warm(stream)
     packed, cache = stream.with_name(f"{stream.name}.gz"), stream.with_name("cut")
 
     def ours() -> Taken:
         shutil.rmtree(cache, ignore_errors=True)
+        warm(stream)
         return take(sys.executable, "-m", "benches.cutting", str(stream), str(cache))
 
     def theirs() -> Taken:
         packed.unlink(missing_ok=True)
+        warm(stream)
         return take("gzip", "--keep", str(stream))
 
     done = duel(ours, theirs, _ROUNDS)

@@ -19,10 +19,14 @@ class Verifying:
 def compare(release: Built) -> Verifying:
     bundle, key = str(release.bundle), str(release.public_key)
     program = str(Path(sys.executable).with_name("bundle"))
-    warm(release.bundle)
-    done = duel(
-        lambda: take(program, "verify", bundle, "--trusted-key", key),
-        lambda: take("sha256sum", "--check", "--quiet", "SHA256SUMS", cwd=release.bundle),
-        _ROUNDS,
-    )
+
+    def ours() -> Taken:
+        warm(release.bundle)
+        return take(program, "verify", bundle, "--trusted-key", key)
+
+    def theirs() -> Taken:
+        warm(release.bundle)
+        return take("sha256sum", "--check", "--quiet", "SHA256SUMS", cwd=release.bundle)
+
+    done = duel(ours, theirs, _ROUNDS)
     return Verifying(done, take(f"{bundle}/install", "verify", "--trusted-key", key))
