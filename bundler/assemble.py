@@ -13,7 +13,7 @@ from bundler.lock import Lock, LockedFile
 from bundler.manifest import Manifest
 from bundler.modes import FILE_MODE, PROGRAM_MODE
 from bundler.progress import Advance, Meter
-from bundler.sources.runtime_glibc import with_host_glibc
+from bundler.sources.runtime.glibc import with_host_glibc
 from installer.errors import MalformedError
 from installer.index.components import Docker, Driver, Image, Model, Toolkit
 from installer.index.document import (
@@ -116,7 +116,7 @@ def make_index(manifest: Manifest, lock: Lock, files: Iterable[File]) -> Index:
         docker=lock.component(Docker),
         toolkit=lock.component(Toolkit),
         image=image,
-        model=model,
+        model=replace(model, allow=manifest.model.allow),
         files=tuple(sorted(files, key=lambda file: file.path)),
     )
 

@@ -9,7 +9,7 @@ from bundler.draft import Draft
 from bundler.fetch import fetch
 from bundler.lock import Lock, LockedFile
 from bundler.manifest import Manifest
-from bundler.sources import directory
+from bundler.sources.model import directory
 from bundler.workplace import Sources, Workplace
 from installer.errors import DamagedError
 from installer.index.document import File

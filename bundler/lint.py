@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 
-from bundler.lock import Lock
+from bundler.lock import Backend, Lock
 from bundler.manifest import DownloadSpec, Manifest
 from bundler.model_rules import model_problems
-from bundler.resolve import stale_parts
-from bundler.sources.directory import list_files
-from bundler.sources.runtime_glibc import with_host_glibc
-from installer.errors import AirgapError, UsageError
+from bundler.resolve import choose_backend, stale_parts
+from bundler.sources.model.directory import list_files
+from bundler.sources.runtime.glibc import with_host_glibc
+from installer.errors import AirgapError, RefusedError, UsageError
 
 
 def problems(manifest: Manifest) -> tuple[AirgapError, ...]:
@@ -19,6 +19,22 @@ def refuse_problems(manifest: Manifest) -> None:
     """Raise the first of them."""
     for problem in problems(manifest):
         raise problem
+
+
+def lock_problems(manifest: Manifest, lock: Lock | None) -> tuple[AirgapError, ...]:
+    """What the manifest asks of the locked image that it cannot do."""
+    try:
+        known_backend(manifest, lock)
+    except RefusedError as problem:
+        return (problem,)
+    return ()
+
+
+def known_backend(manifest: Manifest, lock: Lock | None) -> Backend | None:
+    """What a build would choose, once the manifest's image is locked. Raises RefusedError as the build would."""
+    if lock is None or "image" in stale_parts(manifest, lock):
+        return None
+    return choose_backend(manifest, lock)
 
 
 def warnings(manifest: Manifest, lock: Lock | None) -> tuple[str, ...]:
@@ -76,3 +92,5 @@ def _lock_warnings(manifest: Manifest, lock: Lock | None) -> Iterator[str]:
         yield f"lock: {', '.join(stale)} will be resolved anew, the manifest has changed"
     if lock.signed and manifest.sequence < lock.signed.sequence:
         yield f"sequence: {manifest.sequence} is lower than {lock.signed.sequence}, the last one signed"
+    if lock.unsigned and manifest.sequence < lock.unsigned.sequence:
+        yield f"sequence: {manifest.sequence} is lower than {lock.unsigned.sequence}, the last one built"

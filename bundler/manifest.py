@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from installer.errors import UsageError, printable
-from installer.index.components import Model, read_version
+from installer.index.components import Model, read_model_opt_ins, read_version
 from installer.index.document import Target, read_name, read_sequence
 from installer.index.settings import BACKENDS, ClusterSettings, ServeSettings, check_ports
 from installer.index.strict import DEEPEST, Value, WrittenPlace
@@ -18,7 +18,6 @@ from installer.index.strict import DEEPEST, Value, WrittenPlace
 FORMAT = 1
 LARGEST_MANIFEST = 1 << 20  # bytes
 URL_SCHEMES = ("https", "http", "file")
-ALLOWABLE = ("pickle", "code")
 _DIGEST = r"[0-9a-f]{64}"
 _DIGEST_MEANING = "64 lower-case hex digits"
 _REFERENCE = r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}"
@@ -95,7 +94,7 @@ class ModelSpec:
             path=path,
             name=_read_model_name(at, Path(os.path.normpath(folder.absolute() / path)).name),
             sha256=_read_digests(at),
-            allow=_read_allow(at),
+            allow=read_model_opt_ins(at),
         )
 
 
@@ -259,11 +258,3 @@ def _read_digests(at: WrittenPlace) -> dict[str, str]:
     for name in found:
         at.inside("sha256").matching(name, _DIGEST, _DIGEST_MEANING)
     return found
-
-
-def _read_allow(at: WrittenPlace) -> tuple[str, ...]:
-    allowed = at.texts("allow", ())
-    for name in allowed:
-        if name not in ALLOWABLE:
-            at.fail("allow", f"{printable(name)[:80]!r} is not one of {', '.join(ALLOWABLE)}")
-    return allowed

@@ -13,8 +13,8 @@ from bundler.cache import Cache, cache_folder
 from bundler.cli import options
 from bundler.cli.signing_commands import open_key
 from bundler.console import Console, show_error
-from bundler.lint import problems, warnings
-from bundler.lock import lock_path, read_lock
+from bundler.lint import known_backend, lock_problems, problems, warnings
+from bundler.lock import Backend, lock_path, read_lock
 from bundler.manifest import read_manifest
 from bundler.resolve import wanted_parts
 from bundler.sizes import in_units
@@ -42,13 +42,14 @@ def init(console: Console, file: Path) -> None:
 @options.console_options
 def lint(console: Console, manifest: Path) -> int:
     """Say everything that is wrong with MANIFEST, and with its lock if there is one."""
-    parsed = read_manifest(manifest)
-    for warning in warnings(parsed, read_lock(lock_path(manifest))):
+    parsed, locked = read_manifest(manifest), read_lock(lock_path(manifest))
+    for warning in warnings(parsed, locked):
         console.warn(warning)
-    found = problems(parsed)
+    found = (*problems(parsed), *lock_problems(parsed, locked))
     for problem in found:
         show_error(problem)
     if not found:
+        _show_backend(known_backend(parsed, locked), console)
         console.say(f"{manifest}: no problem found")
     return found[0].exit_code if found else 0
 
@@ -63,6 +64,7 @@ def lock(console: Console, manifest: Path, update: str | None) -> None:
     parts = tuple(wanted_parts(parsed)) if update == "" else (update,) if update else ()
     found = lock_manifest(parsed, parts, SOURCES, _workplace(console))
     console.say(f"{lock_path(manifest)}: {len(found.files)} files, {in_units(sum(f.size for f in found.files))}")
+    _show_backend(found.backend, console)
 
 
 @click.command()
@@ -79,11 +81,18 @@ def build(console: Console, manifest: Path, target: Path, key: Path | None, pass
         console.warn(warning)
     signing_key = open_key(key, passphrase_file, console) if key else None
     built = build_bundle(parsed, target, signing_key, SOURCES, _workplace(console))
+    if built.warning:
+        console.warn(built.warning)
     _show(built, time.monotonic() - start, console)
 
 
 def _workplace(console: Console) -> Workplace:
     return Workplace(Cache(cache_folder(os.environ)), console.meter, console.tell)
+
+
+def _show_backend(backend: Backend | None, console: Console) -> None:
+    if backend:
+        console.say(f"backend: {backend.words}")
 
 
 def _show(built: Built, seconds: float, console: Console) -> None:

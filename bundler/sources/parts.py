@@ -4,9 +4,10 @@ from typing import Final
 
 from bundler.lock import LockedFile
 from bundler.manifest import DownloadSpec, Manifest
-from bundler.sources import directory, docker_archive, toolkit, url
-from bundler.sources.docker import take_image
-from bundler.sources.runtime import pack_host
+from bundler.sources import docker_programs, toolkit_packages, url
+from bundler.sources.image.docker import take_image
+from bundler.sources.model import directory
+from bundler.sources.runtime.host import pack_host
 from bundler.workplace import Found, Sources, Workplace
 from installer.errors import RefusedError
 from installer.index.components import Docker, Driver, Model, Package, Toolkit
@@ -26,7 +27,7 @@ def find_driver(manifest: Manifest, work: Workplace) -> Found:
 def find_docker(manifest: Manifest, work: Workplace) -> Found:
     spec = _given(manifest.docker)
     taken = url.take("docker", spec, manifest.folder, work.cache, work.meter)
-    binaries = docker_archive.read_binaries(work.cache.path(taken.stored.sha256), taken.name)
+    binaries = docker_programs.read_binaries(work.cache.path(taken.stored.sha256), taken.name)
     return Found(Docker(spec.version, binaries), (_download("docker", taken),))
 
 
@@ -34,7 +35,7 @@ def find_toolkit(manifest: Manifest, work: Workplace) -> Found:
     spec = _given(manifest.toolkit)
     taken = url.take("toolkit", spec, manifest.folder, work.cache, work.meter)
     archive = work.cache.path(taken.stored.sha256)
-    packages = toolkit.take_packages(archive, taken.name, spec.version, manifest.target, work.cache)
+    packages = toolkit_packages.take_packages(archive, taken.name, spec.version, manifest.target, work.cache)
     files = tuple(_package_file(package, taken) for package in packages)
     listed = (Package(f.path, p.name, p.version) for f, p in zip(files, packages, strict=True))
     return Found(Toolkit(spec.version, tuple(listed)), files)
@@ -75,7 +76,7 @@ def _download(kind: str, taken: url.Taken) -> LockedFile:
     return LockedFile(f"{kind}/{taken.name}", kind, stored.size, stored.sha256, taken.source, taken.known_by, taken.url)
 
 
-def _package_file(package: toolkit.Taken, archive: url.Taken) -> LockedFile:
+def _package_file(package: toolkit_packages.Taken, archive: url.Taken) -> LockedFile:
     return LockedFile(
         path=f"toolkit/{package.file_name}",
         kind="toolkit",

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 import installer
-from bundler.sources.runtime_program import _distribution_files, _installed, _is_wanted, _required, program_files
+from bundler.sources.runtime.program import _distribution_files, _installed, _is_wanted, _required, program_files
 from installer.errors import EnvironmentProblemError
 
 METADATA = """\

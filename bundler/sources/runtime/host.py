@@ -11,9 +11,9 @@ from typing import BinaryIO, cast
 
 from bundler.cache import Cache, Stored
 from bundler.lock import LockedFile
-from bundler.sources.runtime_libraries import needed_libraries
-from bundler.sources.runtime_program import program_files
-from bundler.sources.runtime_python import PYTHON, interpreter_files, version
+from bundler.sources.runtime.interpreter import PYTHON, interpreter_files, version
+from bundler.sources.runtime.libraries import needed_libraries
+from bundler.sources.runtime.program import program_files
 from installer.errors import EnvironmentProblemError
 from installer.index.document import RUNTIME_NAME
 

@@ -7,11 +7,11 @@ import pytest
 
 from bundler.cache import Cache
 from bundler.progress import Advance
-from bundler.sources import docker_record
-from bundler.sources.docker import Found, take_from
-from bundler.sources.oci import Parts
+from bundler.sources.image import taken_before
+from bundler.sources.image.docker import Found, take_from
+from bundler.sources.image.layout import Parts
 from installer.errors import RefusedError
-from tests.unit.bundler.sources.docker_streams import FakeImage, pieces, tar
+from tests.unit.bundler.sources.image.docker_save.docker_streams import FakeImage, pieces, tar
 
 REFERENCE = "vllm/vllm-openai:v0.32.0"
 METADATA = "usr/lib/python3/dist-packages/vllm-0.32.0.dist-info/METADATA"
@@ -138,6 +138,6 @@ def test_a_record_that_cannot_be_written_leaves_no_other_file(cache: Cache) -> N
     record = cache.folder / "docker" / f"{IMAGE.id.removeprefix('sha256:')}.json"
     (record / "in the way").mkdir(parents=True)
     with pytest.raises(OSError, match="directory"):
-        docker_record.remember(cache, IMAGE.id, Parts(IMAGE.config, (), {}))
+        taken_before.remember(cache, IMAGE.id, Parts(IMAGE.config, (), {}))
     assert list(record.parent.iterdir()) == [record]
     assert list((cache.folder / "aside").iterdir()) == []

@@ -1,6 +1,6 @@
 import pytest
 
-from bundler.sources.docker_stream import ByteStream
+from bundler.sources.image.docker_save.byte_stream import ByteStream
 from installer.errors import DamagedError
 
 PIECES = (b"abc", b"", b"defgh", b"i")

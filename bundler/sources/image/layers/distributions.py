@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from bundler.sources.oci_tar import Member
+from bundler.sources.image.layers.tar_headers import Member
 
 _METADATA = re.compile(rb"(?:.*/)?(?:site|dist)-packages/(vllm|ray|torch)-([^/]+)\.dist-info/METADATA")
 _WHITEOUT = b".wh."

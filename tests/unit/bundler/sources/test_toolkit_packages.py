@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bundler.cache import Cache
-from bundler.sources.toolkit import take_packages
+from bundler.sources.toolkit_packages import take_packages
 from installer.errors import RefusedError
 from installer.index.document import Target
 from tests.unit.bundler.making import INNER, PACKAGES, RPMS, tar_gz

@@ -6,7 +6,7 @@ import pytest
 
 from bundler.cache import Cache, Stored
 from bundler.lock import LockedImage
-from bundler.sources.oci import Layer, Origin, Parts, lay_out
+from bundler.sources.image.layout import Layer, Origin, Parts, lay_out
 from installer.index.names import check_names
 
 ORIGIN = Origin("vllm/vllm-openai:v0.6.4", "docker image vllm/vllm-openai:v0.6.4", "first use")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.sources.docker_archive import read_binaries
+from bundler.sources.docker_programs import read_binaries
 from installer.errors import AirgapError, DamagedError, RefusedError
 from tests.unit.bundler.making import PROGRAM, PROGRAMS, docker_tgz, tar_gz
 

@@ -1,5 +1,5 @@
-from bundler.sources.oci_distributions import LayerFindings, versions
-from bundler.sources.oci_tar import Member
+from bundler.sources.image.layers.distributions import LayerFindings, versions
+from bundler.sources.image.layers.tar_headers import Member
 
 PACKAGES = "usr/local/lib/python3.12/dist-packages"
 

@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from bundler.sources.runtime_python import interpreter_files
+from bundler.sources.runtime.interpreter import interpreter_files
 
 HOME = f"python/lib/python{sys.version_info.major}.{sys.version_info.minor}"
 

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from bundler.cache import Cache, Stored
-from bundler.sources.oci import Layer, Parts
+from bundler.sources.image.layout import Layer, Parts
 from installer.errors import MalformedError
 from installer.index.strict import Place, Value, parse_json
 

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from bundler.sources.docker_gunzip import Gunzip
+from bundler.sources.image.layers.gunzip import Gunzip
 from installer.errors import DamagedError
 
 

@@ -1,4 +1,4 @@
-"""Docker's static archive: looked through once, so that the index knows every program in it."""
+"""The programs in docker's static archive: looked through once, so that the index knows every one of them."""
 
 import hashlib
 import struct

@@ -12,10 +12,10 @@ from docker.errors import APIError, DockerException, ImageNotFound
 from bundler.cache import Cache
 from bundler.lock import LockedImage
 from bundler.progress import Meter
-from bundler.sources import docker_record
-from bundler.sources.docker_documents import demand_platform
-from bundler.sources.docker_save import cut
-from bundler.sources.oci import Origin, Parts, lay_out
+from bundler.sources.image import taken_before
+from bundler.sources.image.docker_save.cutting import cut
+from bundler.sources.image.docker_save.documents import demand_platform
+from bundler.sources.image.layout import Origin, Parts, lay_out
 from installer.errors import UnreachableError, printable
 
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -48,14 +48,14 @@ def take_image(reference: str, cache: Cache, meter: Meter) -> LockedImage:
 def take_from(daemon: Daemon, reference: str, cache: Cache, meter: Meter) -> LockedImage:
     image = daemon.find(reference)
     demand_platform(image.system, image.architecture)
-    parts = docker_record.recall(cache, image.id) or _save(daemon, reference, image, cache, meter)
+    parts = taken_before.recall(cache, image.id) or _save(daemon, reference, image, cache, meter)
     return lay_out(parts, Origin(reference, f"docker image {reference}", _FIRST_USE), cache)
 
 
 def _save(daemon: Daemon, reference: str, image: Found, cache: Cache, meter: Meter) -> Parts:
     with meter(f"docker save {reference}", image.size) as advance:
         parts = cut(daemon.save(image.id), cache, advance)
-    docker_record.remember(cache, image.id, parts)
+    taken_before.remember(cache, image.id, parts)
     return parts
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.sources.runtime_libraries import GLIBC, needed_libraries, read_ldd
+from bundler.sources.runtime.libraries import GLIBC, needed_libraries, read_ldd
 from installer.errors import EnvironmentProblemError
 
 # What ldd says of several files.

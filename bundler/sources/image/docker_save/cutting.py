@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from bundler.cache import Cache, Stored
 from bundler.progress import Advance
-from bundler.sources.docker_documents import SavedImage, read_config, read_manifest
-from bundler.sources.docker_gunzip import Gunzip
-from bundler.sources.docker_stream import ByteStream
-from bundler.sources.oci import Layer, Parts
-from bundler.sources.oci_distributions import LayerFindings, versions
-from bundler.sources.oci_gzip import BLOCK, GzipWriter, compressors
-from bundler.sources.oci_tar import RECORD, Headers, Member, MemberNames, is_header, padded
+from bundler.sources.image.docker_save.byte_stream import ByteStream
+from bundler.sources.image.docker_save.documents import SavedImage, read_config, read_manifest
+from bundler.sources.image.layers.distributions import LayerFindings, versions
+from bundler.sources.image.layers.gunzip import Gunzip
+from bundler.sources.image.layers.gzip_writer import BLOCK, GzipWriter, compressors
+from bundler.sources.image.layers.tar_headers import RECORD, Headers, Member, MemberNames, is_header, padded
+from bundler.sources.image.layout import Layer, Parts
 from installer.errors import DamagedError, RefusedError
 
 _GZIP = b"\x1f\x8b"

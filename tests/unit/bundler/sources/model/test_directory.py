@@ -8,7 +8,7 @@ import pytest
 
 from bundler.manifest import ModelSpec
 from bundler.progress import unwatched
-from bundler.sources.directory import list_files, take_files
+from bundler.sources.model.directory import list_files, take_files
 from installer.errors import AirgapError, DamagedError, RefusedError, UsageError
 
 

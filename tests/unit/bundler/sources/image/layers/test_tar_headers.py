@@ -3,7 +3,7 @@ import tarfile
 
 import pytest
 
-from bundler.sources.oci_tar import MemberNames, is_header
+from bundler.sources.image.layers.tar_headers import MemberNames, is_header
 from installer.errors import DamagedError
 
 LONG = "a-folder-with-a-long-name/" * 12 + "file"

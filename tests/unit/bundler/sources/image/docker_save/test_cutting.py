@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from bundler.cache import Cache
-from bundler.sources.docker_save import cut
-from bundler.sources.oci import Parts
-from bundler.sources.oci_gzip import BLOCK
+from bundler.sources.image.docker_save.cutting import cut
+from bundler.sources.image.layers.gzip_writer import BLOCK
+from bundler.sources.image.layout import Parts
 from installer.errors import AirgapError, DamagedError, RefusedError
-from tests.unit.bundler.sources.docker_streams import FakeImage, hex_digest, manifest, pieces, tar
+from tests.unit.bundler.sources.image.docker_save.docker_streams import FakeImage, hex_digest, manifest, pieces, tar
 
 PACKAGES = "usr/local/lib/python3.12/dist-packages"
 METADATA = tar({f"./{PACKAGES}/{name}.dist-info/METADATA": b"x" for name in ("vllm-0.32.0", "ray-2.60.0")})

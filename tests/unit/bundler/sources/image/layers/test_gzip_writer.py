@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bundler.sources.oci_gzip import BLOCK, GzipWriter
+from bundler.sources.image.layers.gzip_writer import BLOCK, GzipWriter
 
 
 def compressed(data: bytes, workers: int) -> bytes:
