@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from installer.node import Output
+from installer.node.processes import Output
 from tests.fakes.changes import Changes
 
 _QUERY = ("-q", "--queryformat", "%{VERSION}-%{RELEASE}.%{ARCH}\\n")
