@@ -1,7 +1,6 @@
 """What must be refused on a node that was never installed, and what may change there meanwhile: nothing."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +10,9 @@ from testbed.bundles import Release
 from testbed.inputs import Inputs
 from testbed.nodes import Node
 from testbed.site import Site
-from testbed.trees import RESTLESS
 
-# Log and state may tell of a refused run; the copies of the bundle's files must be gone.
-OWN_STATE = ("/var/lib/vllm-airgap", "/var/log/vllm-airgap", "/run/vllm-airgap.lock")
+from tests.e2e.attempts import attempt, copies
+
 FLIP_EXIT = {"SHA256SUMS": 3, ".sig": 3}
 HEAD = ("--role", "head", "--node-ip", "10.77.0.13")
 
@@ -24,23 +22,6 @@ def spare(site: Site, made: Inputs, release: Release) -> Node:
     node = site.nodes["spare"]
     cluster.start(node, made.node_root, release)
     return node
-
-
-def _attempt(node: Node, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run, and hold the node to it: nothing but log and state is different afterwards."""
-    without = (*RESTLESS, *OWN_STATE)
-    before = node.tree_digest("/", without=without)
-    done = node.run(*command, check=False)
-    assert node.tree_digest("/", without=without) == before
-    assert "Traceback" not in done.stderr
-    assert done.stderr.count("error: ") <= 1
-    return done
-
-
-def _copies(node: Node) -> list[str]:
-    """Files of a bundle on the node."""
-    found = node.run("find", "/var/lib/vllm-airgap", "-type", "f", check=False).stdout.split()
-    return [path for path in found if not path.endswith("journal.jsonl")]
 
 
 def _files(release: Release) -> list[str]:
@@ -54,11 +35,11 @@ def test_one_flipped_byte_in_any_file_is_refused(spare: Node, release: Release, 
         medium = spare.carry(bad)
         if name.endswith(".pub"):
             continue  # not a part of what is signed: a key found on the medium is never an anchor
-        done = _attempt(spare, *cluster.install_command(*HEAD, bundle=str(medium)))
+        done = attempt(spare, *cluster.install_command(*HEAD, bundle=str(medium)))
         assert done.returncode == next((code for end, code in FLIP_EXIT.items() if name.endswith(end)), 5), name
         if name != "runtime.tar.gz" and not name.endswith(".sig"):
             assert name in done.stderr
-        assert _copies(spare) == [], name
+        assert copies(spare) == [], name
         spare.eject(bad.name)
         shutil.rmtree(bad)
 
@@ -85,13 +66,13 @@ def _harmless(launcher: Path) -> int:
 def test_a_wrong_key_is_refused(spare: Node, tmp_path: Path) -> None:
     wrong = bundles.make_key(tmp_path, "wrong").with_suffix(".pub")
     key = spare.carry(wrong)
-    done = _attempt(spare, f"{cluster.BUNDLE}/install", *HEAD, "--trusted-key", str(key), "--yes")
+    done = attempt(spare, f"{cluster.BUNDLE}/install", *HEAD, "--trusted-key", str(key), "--yes")
     assert done.returncode == 3
     assert "not signed by" in done.stderr
 
 
 def test_without_an_anchor_nothing_is_installed(spare: Node) -> None:
-    done = _attempt(spare, f"{cluster.BUNDLE}/install", *HEAD, "--yes")
+    done = attempt(spare, f"{cluster.BUNDLE}/install", *HEAD, "--yes")
     assert done.returncode == 3
     assert "no anchor" in done.stderr
     assert "verified" not in done.stdout + done.stderr
@@ -101,7 +82,7 @@ def test_a_bundle_without_signature_is_refused(spare: Node, release: Release, tm
     unsigned = tmp_path / "unsigned"
     shutil.copytree(release.bundle, unsigned, copy_function=lambda a, b: Path(b).hardlink_to(a))
     shutil.rmtree(unsigned / "signatures")
-    done = _attempt(spare, *cluster.install_command(*HEAD, bundle=str(spare.carry(unsigned))))
+    done = attempt(spare, *cluster.install_command(*HEAD, bundle=str(spare.carry(unsigned))))
     assert done.returncode == 3
     assert "not signed" in done.stderr
 
@@ -117,14 +98,14 @@ def test_a_bundle_without_signature_is_refused(spare: Node, release: Release, tm
     ],
 )
 def test_a_wrong_option_gets_one_clear_error(spare: Node, options: tuple[str, ...], code: int, says: str) -> None:
-    done = _attempt(spare, *cluster.install_command(*options))
+    done = attempt(spare, *cluster.install_command(*options))
     assert done.returncode == code
     assert says in done.stderr
 
 
 def test_not_root_is_refused(spare: Node) -> None:
     as_nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-    done = _attempt(spare, *as_nobody, *cluster.install_command(*HEAD))
+    done = attempt(spare, *as_nobody, *cluster.install_command(*HEAD))
     assert done.returncode == 7
     assert "not root" in done.stderr
 
@@ -138,17 +119,17 @@ def small_disk(spare: Node) -> Iterator[str]:
 
 
 def test_a_full_disk_is_seen_before_anything_is_copied(spare: Node, small_disk: str) -> None:
-    done = _attempt(spare, *cluster.install_command(*HEAD, "--data-dir", f"{small_disk}/models"))
+    done = attempt(spare, *cluster.install_command(*HEAD, "--data-dir", f"{small_disk}/models"))
     assert done.returncode == 7
     assert "/mnt/small has" in done.stderr
-    assert _copies(spare) == []
+    assert copies(spare) == []
 
 
 def test_a_second_installer_is_refused(spare: Node) -> None:
     other = spare.spawn("flock", "/run/vllm-airgap.lock", "sleep", "5")
     while spare.run("flock", "--nonblock", "/run/vllm-airgap.lock", "true", check=False).returncode == 0:
         pass
-    done = _attempt(spare, *cluster.install_command(*HEAD))
+    done = attempt(spare, *cluster.install_command(*HEAD))
     other.kill()
     other.communicate()
     assert done.returncode == 8
