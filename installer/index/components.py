@@ -1,7 +1,7 @@
 """What bundle.json says of each component, enough for a step to see whether a node already has it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from installer.index.strict import Place, Value
 
@@ -113,7 +113,8 @@ class Image:
     """The vLLM image.
 
     ``config`` is the image ID up to docker 28, ``manifest`` from docker 29 on (containerd store).
-    ``versions`` are those of the distributions found in it: vllm, and ray where it has one.
+    ``versions`` are of what was found in it: vllm, ray, torch, python, cuda. ``requires`` are its NVIDIA_REQUIRE_*
+    variables, which the container toolkit compares with the node's driver before it starts a container.
     """
 
     reference: str
@@ -121,16 +122,18 @@ class Image:
     manifest: str
     diff_ids: tuple[str, ...]
     versions: dict[str, str]
+    requires: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, at: Place) -> "Image":
-        at.only("reference", "config", "manifest", "diff_ids", "versions")
+        at.only("reference", "config", "manifest", "diff_ids", "versions", "requires")
         image = cls(
             reference=at.matching("reference", ".+", "an image reference"),
             config=at.matching("config", _IMAGE_DIGEST, "a digest"),
             manifest=at.matching("manifest", _IMAGE_DIGEST, "a digest"),
             diff_ids=at.texts("diff_ids"),
             versions=at.texts_by_name("versions"),
+            requires=at.texts_by_name("requires"),
         )
         if not image.diff_ids:
             at.fail("diff_ids", "empty")
@@ -145,6 +148,7 @@ class Image:
             "manifest": self.manifest,
             "diff_ids": list(self.diff_ids),
             "versions": dict(self.versions),
+            "requires": dict(self.requires),
         }
 
     @property
