@@ -26,9 +26,9 @@ class Bars:
         self._total: tqdm[NoReturn] | None = None
 
     @contextmanager
-    def __call__(self, what: str, total: int | None, /) -> Iterator[Advance]:
-        overall = self._grown(total or 0)
-        bar = self._bar(what, total)
+    def __call__(self, what: str, total: int | None, /, *, done: int = 0) -> Iterator[Advance]:
+        overall = self._grown(total or 0, 0 if total is None else done)
+        bar = self._bar(what, total, done)
 
         def advance(count: int) -> None:
             with self._lock:
@@ -41,7 +41,7 @@ class Bars:
             yield advance
         finally:
             bar.close()
-        self.write(_done(what, int(bar.n), time.monotonic() - start))
+        self.write(_done(what, int(bar.n), done, time.monotonic() - start))
 
     def write(self, line: str) -> None:
         tqdm.write(line, file=self._stream)
@@ -51,17 +51,21 @@ class Bars:
             self._total.close()
             self._total = None
 
-    def _grown(self, more: int) -> "tqdm[NoReturn]":
+    def _grown(self, more: int, done: int) -> "tqdm[NoReturn]":
         with self._lock:
             if self._total is None:
-                self._total = self._bar("total", 0)
+                self._total = self._bar("total", 0, 0)
             self._total.total = (self._total.total or 0) + more
+            # What was there before counts as done, and not as fast.
+            self._total.initial += done
+            self._total.n += done
             return self._total
 
-    def _bar(self, what: str, total: int | None) -> "tqdm[NoReturn]":
+    def _bar(self, what: str, total: int | None, done: int) -> "tqdm[NoReturn]":
         return tqdm(
             desc=printable(what)[:40],
             total=total,
+            initial=done,
             unit="B",
             unit_scale=True,
             unit_divisor=1024,
@@ -79,22 +83,22 @@ class Lines:
         self._lock = Lock()
 
     @contextmanager
-    def __call__(self, what: str, total: int | None, /) -> Iterator[Advance]:
+    def __call__(self, what: str, total: int | None, /, *, done: int = 0) -> Iterator[Advance]:
         start = last = time.monotonic()
-        done = 0
+        there = done
 
         def advance(count: int) -> None:
-            nonlocal done, last
+            nonlocal there, last
             with self._lock:
-                done += count
+                there += count
                 now = time.monotonic()
                 if now - last < _LINE_EVERY:
                     return
                 last = now
-                self.write(_underway(what, done, total))
+                self.write(_underway(what, there, total))
 
         yield advance
-        self.write(_done(what, done, time.monotonic() - start))
+        self.write(_done(what, there, done, time.monotonic() - start))
 
     def write(self, line: str) -> None:
         _print(line, self._stream)
@@ -123,7 +127,11 @@ class Console:
 
     def warn(self, text: str) -> None:
         """What a person must not miss, however quiet it shall be."""
-        self._write(f"warning: {text}")
+        self.point_out(f"warning: {text}")
+
+    def point_out(self, text: str) -> None:
+        """A finding, which says itself how bad it is; a person must not miss it either."""
+        self._write(text)
 
     def _write(self, text: str) -> None:
         write = self._progress.write if self._progress else _to_stderr
@@ -161,10 +169,11 @@ def _print(line: str, stream: TextIO) -> None:
         pass
 
 
-def _done(what: str, done: int, seconds: float) -> str:
-    return f"{printable(what)}: {in_units(done)} in {seconds:.1f} s"
+def _done(what: str, there: int, before: int, seconds: float) -> str:
+    of = f", {in_units(there - before)} of it" if before else ""
+    return f"{printable(what)}: {in_units(there)}{of} in {seconds:.1f} s"
 
 
-def _underway(what: str, done: int, total: int | None) -> str:
+def _underway(what: str, there: int, total: int | None) -> str:
     of = f" of {in_units(total)}" if total is not None else ""
-    return f"{printable(what)}: {in_units(done)}{of}"
+    return f"{printable(what)}: {in_units(there)}{of}"

@@ -1,5 +1,7 @@
 """Sizes as people read them."""
 
+import re
+
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _STEP = 1024
 
@@ -7,3 +9,9 @@ _STEP = 1024
 def in_units(size: int) -> str:
     power = min(max(size.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
     return f"{size / _STEP**power:.{1 if power else 0}f} {_UNITS[power]}"
+
+
+def parse_size(text: str) -> int | None:
+    """Bytes of "500M", "1.5 GiB" or "20000"; None if it is no size. All units are powers of 1024, as we print them."""
+    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,3})?) ?([KMGT]?)(?:i?B)?", text.strip(), re.ASCII | re.IGNORECASE)
+    return int(float(found[1]) * _STEP ** " KMGT".index(found[2].upper() or " ")) if found else None

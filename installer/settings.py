@@ -73,6 +73,7 @@ class NodeConfig:
     image_ids: tuple[str, ...]
     ray_version: str
     model_dir: str
+    files_dir: str  # what the container has at /files; "" where the bundle has no such files
     cluster: ClusterSettings
     serve: ServeSettings
 
@@ -89,6 +90,7 @@ class NodeConfig:
             image_ids=at.texts("image_ids"),
             ray_version=at.text("ray_version"),
             model_dir=at.text("model_dir"),
+            files_dir=at.text("files_dir"),
             cluster=ClusterSettings.read(at.inside("cluster")),
             serve=ServeSettings.read(at.inside("serve")),
         )
@@ -104,6 +106,7 @@ class NodeConfig:
             "image_ids": list(self.image_ids),
             "ray_version": self.ray_version,
             "model_dir": self.model_dir,
+            "files_dir": self.files_dir,
             "cluster": self.cluster.document(),
             "serve": self.serve.document(),
         }
@@ -219,7 +222,8 @@ def _read_overrides(pairs: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def node_config(site: Site, index: Index, local: Sequence[Address]) -> NodeConfig:
+def node_config(site: Site, index: Index, local: Sequence[Address], *, files_dir: str = "") -> NodeConfig:
+    """``files_dir`` is where this node keeps the bundle's extra files, if it has such."""
     interface = next(address.interface for address in local if address.ip == site.node_ip)
     cluster, serve = apply_overrides(index, site.overrides)
     return NodeConfig(
@@ -232,6 +236,7 @@ def node_config(site: Site, index: Index, local: Sequence[Address]) -> NodeConfi
         image_ids=index.image.ids,
         ray_version=index.image.versions.get("ray", ""),
         model_dir=f"{site.data_dir}/{index.model.name}",
+        files_dir=files_dir,
         cluster=cluster,
         serve=serve,
     )

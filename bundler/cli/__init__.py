@@ -7,7 +7,7 @@ from types import FrameType
 
 import click
 
-from bundler.cli import making_commands, reading_commands, signing_commands
+from bundler.cli import cache_commands, making_commands, planning_command, reading_commands, signing_commands
 from bundler.console import show_error
 from installer.errors import AirgapError, EnvironmentProblemError, UsageError
 
@@ -23,11 +23,13 @@ for _command in (
     making_commands.init,
     making_commands.lint,
     making_commands.lock,
+    planning_command.plan,
     making_commands.build,
     signing_commands.keygen,
     signing_commands.sign,
     reading_commands.verify,
     reading_commands.inspect,
+    cache_commands.cache,
 ):
     bundle.add_command(_command)
 

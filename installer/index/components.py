@@ -12,6 +12,8 @@ DOCKER_BINARIES = tuple(
     """.split()
 )
 _VERSION = r"[0-9A-Za-z][0-9A-Za-z.+~_-]{0,63}"
+_PACKAGE_NAME = r"[A-Za-z0-9][A-Za-z0-9+._-]{0,127}"
+_KERNEL = r"[0-9][0-9A-Za-z.+~_-]{0,127}"
 _IMAGE_DIGEST = r"sha256:[0-9a-f]{64}"
 
 
@@ -84,7 +86,7 @@ class Package:
         at.only("path", "name", "version")
         return cls(
             at.text("path"),
-            at.matching("name", r"[A-Za-z0-9][A-Za-z0-9+._-]{0,127}", "a package name"),
+            at.matching("name", _PACKAGE_NAME, "a package name"),
             at.matching("version", r"[0-9][0-9A-Za-z.+~_-]{0,63}", "a package version"),
         )
 
@@ -106,6 +108,58 @@ class Toolkit:
 
     def document(self) -> dict[str, Value]:
         return {"version": self.version, "packages": [p.document() for p in self.packages]}
+
+
+@dataclass(frozen=True)
+class ExtraPackage:
+    """A package that nodes lack; ``version`` is as their package database prints it, an epoch in front.
+
+    ``kernels`` are the releases (`uname -r`) of the nodes that it is for; none means every node.
+    """
+
+    path: str
+    name: str
+    version: str
+    purpose: str
+    kernels: tuple[str, ...]
+
+    @classmethod
+    def read(cls, at: Place) -> "ExtraPackage":
+        at.only("path", "name", "version", "purpose", "kernels")
+        package = cls(
+            path=at.text("path"),
+            name=at.matching("name", _PACKAGE_NAME, "a package name"),
+            version=at.matching("version", r"[0-9A-Za-z][0-9A-Za-z.:+~^_-]{0,127}", "a package version"),
+            purpose=at.text("purpose"),
+            kernels=at.texts("kernels"),
+        )
+        if not all(re.fullmatch(_KERNEL, kernel) for kernel in package.kernels):
+            at.fail("kernels", "not a kernel release each")
+        return package
+
+    def document(self) -> dict[str, Value]:
+        return {
+            "path": self.path,
+            "name": self.name,
+            "version": self.version,
+            "purpose": self.purpose,
+            "kernels": list(self.kernels),
+        }
+
+
+@dataclass(frozen=True)
+class Packages:
+    """All that nodes lack, in the order of the manifest."""
+
+    packages: tuple[ExtraPackage, ...]
+
+    @classmethod
+    def read(cls, at: Place) -> "Packages":
+        at.only("packages")
+        return cls(tuple(ExtraPackage.read(package) for package in at.each("packages")))
+
+    def document(self) -> dict[str, Value]:
+        return {"packages": [package.document() for package in self.packages]}
 
 
 @dataclass(frozen=True)

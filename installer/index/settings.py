@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from installer.index.gpus import GPUS
 from installer.index.serve_args import check_serve_args
 from installer.index.strict import Place, Value
 
@@ -36,7 +37,7 @@ _RESERVED_ENVIRONMENT = frozenset(
 
 @dataclass(frozen=True)
 class ClusterSettings:
-    """The machines and what joins them. ``backend`` is "auto" only in a manifest."""
+    """The machines and what joins them. ``backend`` is "auto" only in a manifest, ``gpu`` "" where none is named."""
 
     nodes: int
     gpus_per_node: int
@@ -44,10 +45,11 @@ class ClusterSettings:
     port: int
     env: Mapping[str, str]
     shm_size: str
+    gpu: str = ""
 
     @classmethod
     def read(cls, at: Place, *, backends: tuple[str, ...] = BACKENDS) -> "ClusterSettings":
-        at.only("nodes", "gpus_per_node", "backend", "port", "env", "shm_size")
+        at.only("nodes", "gpus_per_node", "gpu", "backend", "port", "env", "shm_size")
         return cls(
             nodes=at.integer("nodes", 1, 1024, 1),
             gpus_per_node=at.integer("gpus_per_node", 1, 64, 1),
@@ -55,10 +57,12 @@ class ClusterSettings:
             port=read_port(at, "port", GCS_PORT),
             env=read_environment(at),
             shm_size=read_size(at, "shm_size", "10.24g"),
+            gpu=at.choice("gpu", tuple(GPUS)) if at.has("gpu") else "",
         )
 
     def document(self) -> dict[str, Value]:
-        return {
+        known: dict[str, Value] = {"gpu": self.gpu} if self.gpu else {}
+        return known | {
             "nodes": self.nodes,
             "gpus_per_node": self.gpus_per_node,
             "backend": self.backend,

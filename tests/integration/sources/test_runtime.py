@@ -12,8 +12,8 @@ import pytest
 
 from bundler.cache import Cache
 from bundler.lock import LockedFile
-from bundler.sources.runtime import pack_host
-from bundler.sources.runtime_libraries import GLIBC, read_ldd
+from bundler.sources.runtime.host import pack_host
+from bundler.sources.runtime.libraries import GLIBC, read_ldd
 
 LARGEST = 30_000_000  # bytes
 SLOWEST_START = 2.0  # seconds, many times what it takes
@@ -100,7 +100,7 @@ def test_it_is_what_the_index_expects(packed: LockedFile) -> None:
 
 def test_packing_again_gives_the_same_bytes(packed: LockedFile, tmp_path: Path) -> None:
     code = (
-        "import pathlib, sys; from bundler.cache import Cache; from bundler.sources.runtime import pack_host;"
+        "import pathlib, sys; from bundler.cache import Cache; from bundler.sources.runtime.host import pack_host;"
         "print(pack_host(Cache(pathlib.Path(sys.argv[1]))).sha256)"
     )
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONHASHSEED": "7"}

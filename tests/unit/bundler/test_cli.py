@@ -62,7 +62,7 @@ def test_lint_says_everything_and_exits_as_the_first(site: Site, capsys: Output)
     (site.model / "a.pkl").touch()
     (site.model / "b.py").touch()
     assert run(("lint", str(site.manifest))) == 6
-    assert capsys.readouterr().err.count("error: ") == 2
+    assert capsys.readouterr().err.count("error [") == 2
 
 
 def test_lint_refuses_a_broken_lock(site: Site) -> None:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from bundler.console import Bars, Console, Lines, show_error
-from bundler.sizes import in_units
+from bundler.sizes import in_units, parse_size
 from installer.errors import DamagedError
 
 
@@ -29,6 +29,25 @@ def test_bars_show_each_item_and_a_total() -> None:
     assert "total" in stream.getvalue()
     assert "driver: 2.0 KiB in " in stream.getvalue()
     assert "\x1b[3" not in stream.getvalue()  # no colour
+
+
+def test_what_was_there_before_is_done_from_the_start() -> None:
+    for make in (Bars, Lines):
+        stream = io.StringIO()
+        progress = make(stream)
+        with progress("driver", 4096, done=1024) as advance:
+            advance(3072)
+        progress.close()
+        assert "driver: 4.0 KiB, 3.0 KiB of it in 0." in stream.getvalue()
+
+
+def test_a_bar_that_starts_over_goes_back() -> None:
+    stream = io.StringIO()
+    lines = Lines(stream)
+    with lines("driver", 2048) as advance:
+        for count in (1024, -1024, 2048):
+            advance(count)
+    assert stream.getvalue().startswith("driver: 2.0 KiB in ")
 
 
 def test_an_item_that_failed_is_not_called_done() -> None:
@@ -71,3 +90,16 @@ def test_a_closed_output_does_not_change_the_result(monkeypatch: pytest.MonkeyPa
 )
 def test_sizes_as_people_read_them(size: int, text: str) -> None:
     assert in_units(size) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("500", 500), ("500B", 500), ("1K", 1024), ("1.5 GiB", 3 << 29), ("50g", 50 << 30), ("2TB", 2 << 40)],
+)
+def test_sizes_as_people_write_them(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "G", "-1", "1,5G", "1e3", "5 PB", "٣"])
+def test_no_sizes(text: str) -> None:
+    assert parse_size(text) is None

@@ -123,3 +123,15 @@ def test_two_services_on_one_port_are_refused(cluster_port: int, serve_port: int
 
 def test_the_defaults_do_not_collide() -> None:
     check_ports(Written({}, ""), cluster(), serve())
+
+
+def test_a_gpu_is_named_by_the_table_or_not_at_all() -> None:
+    assert cluster(gpu="T4").gpu == "T4"
+    assert cluster().gpu == ""
+    with pytest.raises(MalformedError, match=r"gpu: 'T5' is not one of V100, T4"):
+        cluster(gpu="T5")
+
+
+def test_an_index_without_a_gpu_is_as_it_was_before_there_was_the_key() -> None:
+    assert "gpu" not in cluster().document()
+    assert cluster(gpu="L20").document()["gpu"] == "L20"

@@ -1,0 +1,32 @@
+"""Whether lock and manifest still belong together."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from bundler.findings import Finding, warned
+from bundler.lint.case import Case, Rules
+from bundler.resolve import stale_parts
+
+
+def _lock_stale(case: Case) -> Iterator[Finding]:
+    if case.lock and (stale := stale_parts(case.manifest, case.lock)):
+        yield warned(
+            "lock-stale",
+            "lock",
+            f"{', '.join(stale)} will be resolved anew, the manifest has changed",
+            "`bundle lock MANIFEST` does so now",
+        )
+
+
+def _sequence_behind(case: Case) -> Iterator[Finding]:
+    sequence, lock = case.manifest.sequence, case.lock
+    if lock and lock.signed and sequence < lock.signed.sequence:
+        yield warned(
+            "sequence-behind",
+            "sequence",
+            f"{sequence} is lower than {lock.signed.sequence}, the last one signed",
+            f"set `sequence: {lock.signed.sequence + 1}`",
+        )
+
+
+RULES: Final[Rules] = {"lock-stale": _lock_stale, "sequence-behind": _sequence_behind}

@@ -1,0 +1,1 @@
+"""The vLLM image: a module a source, and what every source makes of it."""

@@ -1,0 +1,54 @@
+"""runtime.tar.gz made of the Python that runs the build, for `runtime: {source: host}`."""
+
+import tempfile
+from pathlib import Path
+
+from bundler.cache import Cache
+from bundler.lock import LockedFile
+from bundler.sources.runtime.interpreter import interpreter_files, version
+from bundler.sources.runtime.libraries import needed_libraries
+from bundler.sources.runtime.packing import NEEDED, finish, pack, place, prove, run_staged
+from bundler.sources.runtime.program import program_files
+from installer.index.document import RUNTIME_NAME
+
+
+def pack_host(cache: Cache) -> LockedFile:
+    """The same Python and packages always give the same bytes."""
+    with tempfile.TemporaryDirectory(prefix="vllm-airgap-runtime-") as folder:
+        stage = Path(folder)
+        place(host_files(), stage)
+        finish(stage)
+        _compile(stage)
+        prove(stage)
+        packed = pack(stage, cache)
+    return LockedFile(
+        path=RUNTIME_NAME,
+        kind="runtime",
+        size=packed.size,
+        sha256=packed.sha256,
+        source=f"Python {version()} of the machine that built the bundle",
+        known_by="build",
+    )
+
+
+def host_files() -> dict[str, Path]:
+    """All but what this build writes itself, by its place in runtime.tar.gz."""
+    files = interpreter_files() | program_files()
+    return files | {f"{NEEDED}/{name}": path for name, path in needed_libraries(files).items()}
+
+
+def _compile(stage: Path) -> None:
+    """Ahead, since a node's interpreter writes no bytecode. Neither times nor this machine's paths get into it."""
+    run_staged(
+        stage,
+        "-S",
+        "-m",
+        "compileall",
+        "-q",
+        "-f",
+        "-s",
+        str(stage),
+        "--invalidation-mode",
+        "unchecked-hash",
+        str(stage),
+    )
