@@ -169,7 +169,7 @@ def _read_url(at: WrittenPlace) -> str:
     if parts.scheme not in URL_SCHEMES:
         at.fail("url", f"{parts.scheme}:// is not one of {', '.join(URL_SCHEMES)}, nor a path")
     if parts.username is not None:
-        at.fail("url", "holds a user name, which would travel in the bundle", hint="keep it in ~/.netrc")
+        at.fail("url", "holds a user name, which would travel in the bundle", hint="download it by hand, and let url be its path")
     return url
 
 

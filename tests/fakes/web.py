@@ -67,7 +67,8 @@ class Web(ThreadingHTTPServer):
         self.files = dict(files)
         self.alter: Alter = by_the_book
         self.asked: list[Request] = []
-        self.sent_to: dict[int, int] = {}  # bytes of bodies, by the number of the request
+        self.sent = 0  # bytes of bodies
+        self.sent_to: dict[int, int] = {}  # the same, by the number of the request
         self.over = threading.Event()
         self.lock = threading.Lock()
 
@@ -79,11 +80,6 @@ class Web(ThreadingHTTPServer):
     def other_url(self) -> str:
         """The same server by another name, so another host to a client."""
         return f"http://localhost:{self.server_port}"
-
-    @property
-    def sent(self) -> int:
-        with self.lock:
-            return sum(self.sent_to.values())
 
     def sent_since(self, number: int) -> int:
         """To requests after this one. A connection that was killed may still be counting."""
@@ -166,6 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self.wfile.write(piece)
             with self.server.lock:
+                self.server.sent += len(piece)
                 self.server.sent_to[number] = self.server.sent_to.get(number, 0) + len(piece)
         if reply.stall is not None:
             self.server.over.wait(60)

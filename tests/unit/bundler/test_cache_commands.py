@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def names(cache: Cache) -> list[bytes]:
 def test_list_says_what_is_there(stored: Cache, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(("cache", "list")) == 0
     old, *_, total = capsys.readouterr().out.splitlines()
-    assert old.startswith("2020-09-13")
+    assert old.startswith(time.strftime("%Y-%m-%d %H:%M", time.localtime(LONG_AGO)))
     assert "2.9 KiB" in old
     assert total == f"{stored.folder}: 2.9 KiB in 3 files"
 
