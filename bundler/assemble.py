@@ -119,7 +119,7 @@ def make_index(manifest: Manifest, lock: Lock, files: Iterable[File]) -> Index:
         docker=lock.component(Docker),
         toolkit=lock.component(Toolkit),
         image=image,
-        model=model,
+        model=replace(model, allow=manifest.model.allow),
         files=tuple(sorted(files, key=lambda file: file.path)),
     )
 

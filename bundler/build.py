@@ -11,7 +11,7 @@ from bundler.busy import alone
 from bundler.draft import Draft, drafting, publish, refuse_taken
 from bundler.gather import Gatherer
 from bundler.lint import before_build, before_seal, refuse_errors
-from bundler.lock import Lock, Signed, lock_path, read_lock, write_lock
+from bundler.lock import Lock, Release, lock_path, read_lock, write_lock
 from bundler.manifest import Manifest
 from bundler.resolve import resolve
 from bundler.signing import SigningKey, write_signature
@@ -26,6 +26,7 @@ class Built:
     folder: Path
     sealed: Sealed
     fingerprint: str  # "" if it is not signed yet
+    warning: str  # "" if there is none
 
     @property
     def size(self) -> int:
@@ -46,20 +47,22 @@ def build(manifest: Manifest, target: Path, key: SigningKey | None, sources: Sou
 
 def _build(manifest: Manifest, target: Path, key: SigningKey | None, sources: Sources, work: Workplace) -> Built:
     path = lock_path(manifest.path)
-    signed = (read_lock(path) or Lock()).signed
-    if signed:
-        signed.refuse_lower(manifest.sequence)
+    before = read_lock(path) or Lock()
+    if before.signed:
+        before.signed.refuse_lower(manifest.sequence)
     lock = _lock(manifest, (), sources, work)
     with drafting(target) as draft:
         sealed = fill(draft, manifest, lock, sources, work)
-        if signed:
-            signed.refuse_other(manifest.sequence, sealed.sums_digest)
+        release = Release(manifest.sequence, sealed.sums_digest)
+        if before.signed:
+            before.signed.refuse_other(release)
+        # Recorded first: no bundle may get away that the next build does not know of.
+        write_lock(path, lock.with_signed(release) if key else lock.with_unsigned(release))
         if key:
-            # Recorded first: no signed bundle may get away that the next build does not know of.
-            write_lock(path, replace(lock, signed=Signed(manifest.sequence, sealed.sums_digest)))
             write_signature(draft.folder, sealed.sums, key)
         publish(draft, target)
-    return Built(target, sealed, key.public.fingerprint if key else "")
+    doubt = before.unsigned.doubt(release) if before.unsigned else ""
+    return Built(target, sealed, key.public.fingerprint if key else "", doubt)
 
 
 def lock_manifest(manifest: Manifest, update: Collection[str], sources: Sources, work: Workplace) -> Lock:

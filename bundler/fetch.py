@@ -7,7 +7,7 @@ from bundler.lock import Lock, LockedFile
 from bundler.manifest import Manifest
 from bundler.parallel import in_parallel
 from bundler.progress import Meter
-from bundler.sources.image import registry
+from bundler.sources.image.registry import pulling
 from bundler.sources.parts import credentials_for
 from bundler.workplace import Sources, Workplace
 from installer.errors import DamagedError
@@ -45,7 +45,7 @@ def _take_part_again(manifest: Manifest, lock: Lock, file: LockedFile, sources: 
     name = next(name for name, part in lock.parts.items() if file in part.files)
     work.tell(f"{name}: {file.path} is not in the cache, taking {name} again")
     if name == "image" and manifest.image.source == "registry":
-        registry.take_locked(lock.parts[name].files, manifest.image.mirrors, work)
+        pulling.take_locked(lock.parts[name].files, manifest.image.mirrors, work)
     if file.sha256 not in work.cache:
         sources[name](manifest, work)
     if file.sha256 not in work.cache:

@@ -10,7 +10,7 @@ from bundler.fetch import fetch
 from bundler.lock import Lock, LockedFile
 from bundler.manifest import Manifest
 from bundler.needs import needs_of_bundle, needs_of_fetching
-from bundler.sources import directory
+from bundler.sources.model import directory
 from bundler.space import demand_room
 from bundler.workplace import Sources, Workplace
 from installer.errors import DamagedError

@@ -26,9 +26,16 @@ def describe(index: Index) -> tuple[tuple[str, str], ...]:
         ("holds", ", ".join(f"{name} {version}" for name, version in sorted(index.image.versions.items()))),
         ("model", index.model.name),
         ("cluster", f"{cluster.nodes} x {cluster.gpus_per_node} GPUs, {cluster.backend}"),
+        ("allowed", opt_ins(index)),
         ("serve", f"{serve.name}, tp {serve.tensor_parallel_size}, pp {serve.pipeline_parallel_size}"),
         *((f"{kind} files", _files(index, kind)) for kind in KINDS if index.of_kind(kind)),
     )
+
+
+def opt_ins(index: Index) -> str:
+    """What the manifest allowed by name that is refused otherwise: it may run code, or weakens the node."""
+    allowed = {"model": index.model.allow, "serve": index.serve.allow}
+    return "; ".join(f"{part}: {', '.join(names)}" for part, names in allowed.items() if names) or "nothing by name"
 
 
 def _files(index: Index, kind: str) -> str:

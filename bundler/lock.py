@@ -125,14 +125,14 @@ class Backend:
 
 
 @dataclass(frozen=True)
-class Signed:
-    """The last signed build: ``sha256`` is that of its SHA256SUMS."""
+class Release:
+    """A bundle that was built: ``sha256`` is that of its SHA256SUMS."""
 
     sequence: int
     sha256: str
 
     @classmethod
-    def read(cls, at: Place) -> "Signed":
+    def read(cls, at: Place) -> "Release":
         at.only("sequence", "sha256")
         return cls(read_sequence(at), at.matching("sha256", _DIGEST, _DIGEST_MEANING))
 
@@ -146,22 +146,39 @@ class Signed:
                 hint=f"set `sequence: {self.sequence + 1}` in the manifest",
             )
 
-    def refuse_other(self, sequence: int, sha256: str) -> None:
+    def refuse_other(self, other: "Release") -> None:
         """Two bundles of one sequence cannot be told apart on a node."""
-        if sequence == self.sequence and sha256 != self.sha256:
+        if self._rivals(other):
             raise RefusedError(
-                f"sequence: {sequence} was signed already, with other content; nodes would refuse the second",
-                hint=f"set `sequence: {sequence + 1}` in the manifest",
+                f"sequence: {other.sequence} was signed already, with other content; nodes would refuse the second",
+                hint=f"set `sequence: {other.sequence + 1}` in the manifest",
             )
+
+    def doubt(self, other: "Release") -> str:
+        """What a person should know who builds ``other`` after this one, which has no signature; "" if nothing."""
+        if not self._rivals(other):
+            return ""
+        return (
+            f"sequence: {other.sequence} was built already, with other content, and not signed here; if that bundle "
+            f"was signed elsewhere, nodes will refuse this one: set `sequence: {other.sequence + 1}` and build again"
+        )
+
+    def _rivals(self, other: "Release") -> bool:
+        return other.sequence == self.sequence and other.sha256 != self.sha256
 
 
 @dataclass(frozen=True)
 class Lock:
-    """All that is known. Parts the manifest has and ``parts`` lacks are still to be resolved."""
+    """All that is known. Parts the manifest has and ``parts`` lacks are still to be resolved.
+
+    ``signed`` is the last release signed by its build. ``unsigned`` was built after it without a key: perhaps a trial,
+    perhaps signed on another machine, of which the lock hears nothing.
+    """
 
     parts: Mapping[str, Part] = field(default_factory=dict)
     backend: Backend | None = None
-    signed: Signed | None = None
+    signed: Release | None = None
+    unsigned: Release | None = None
 
     def component(self, kind: type[_Kind]) -> _Kind | None:
         return next((p.component for p in self.parts.values() if isinstance(p.component, kind)), None)
@@ -173,6 +190,12 @@ class Lock:
     def with_part(self, name: str, part: Part) -> "Lock":
         return replace(self, parts={**self.parts, name: part})
 
+    def with_signed(self, release: Release) -> "Lock":
+        return replace(self, signed=release, unsigned=None)
+
+    def with_unsigned(self, release: Release) -> "Lock":
+        return self if release == self.signed else replace(self, unsigned=release)
+
     def document(self) -> dict[str, Value]:
         document: dict[str, Value] = {
             "format": FORMAT,
@@ -182,6 +205,8 @@ class Lock:
             document["backend"] = self.backend.document()
         if self.signed:
             document["signed"] = self.signed.document()
+        if self.unsigned:
+            document["unsigned"] = self.unsigned.document()
         return document
 
 
@@ -208,14 +233,15 @@ def read_lock(path: Path) -> Lock | None:
 
 def parse_lock(data: bytes, name: str) -> Lock:
     at = LockPlace.of(parse_json(data, name), name)
-    at.only("format", "parts", "backend", "signed")
+    at.only("format", "parts", "backend", "signed", "unsigned")
     at.integer("format", FORMAT, FORMAT)
     parts = at.inside("parts")
     parts.only(*PARTS)
     return Lock(
         parts={part: Part.read(part, parts.inside(part)) for part in PARTS if parts.has(part)},
         backend=Backend.read(at.inside("backend")) if at.has("backend") else None,
-        signed=Signed.read(at.inside("signed")) if at.has("signed") else None,
+        signed=Release.read(at.inside("signed")) if at.has("signed") else None,
+        unsigned=Release.read(at.inside("unsigned")) if at.has("unsigned") else None,
     )
 
 

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -37,7 +36,7 @@ from installer.staging import file_digest
 from installer.step import StepEvent
 from installer.stop_request import InterruptedRunError, StopRequest
 from installer.trust.contents import Advance, Meter
-from installer.trust.keys import LARGEST_KEY, PublicKey, parse_public_key
+from installer.trust.keys import PublicKey, parse_fingerprint, read_public_key
 from installer.trust.opened import Bundle, open_bundle, open_staged_bundle
 from installer.trust.signatures import Anchors
 from installer.trust.verdict import verify as verify_bundle
@@ -50,29 +49,26 @@ def _addresses(text: str) -> tuple[str, ...]:
     return tuple(text.split(",")) if text else ()
 
 
-def _fingerprint(text: str) -> str:
-    """All of a SHA-256: a prefix proves nothing."""
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
-        raise click.BadParameter("not all 64 hex digits")
-    return text.lower()
-
-
-def _key(path: str) -> PublicKey:
-    try:
-        with Path(path).open("rb") as file:
-            return parse_public_key(file.read(LARGEST_KEY), path)
-    except OSError as error:
-        raise click.BadParameter(f"{path}: {error.strerror}") from None
+def _key(name: str) -> PublicKey:
+    return read_public_key(Path(name))
 
 
 def anchor_options(command: _Command) -> _Command:
     for option in (
         click.option("--trust-on-first-use", "first_use", is_flag=True, help="Believe the medium's key, this once."),
         click.option(
-            *("--fingerprint", "fingerprints"), multiple=True, type=_fingerprint, metavar="SHA256", help="Of that key."
+            *("--fingerprint", "fingerprints"),
+            multiple=True,
+            type=parse_fingerprint,
+            metavar="SHA256",
+            help="Of that key.",
         ),
         click.option(
-            *("--trusted-key", "keys"), multiple=True, type=_key, metavar="FILE", help="Public key of the release."
+            *("--trusted-key", "keys"),
+            multiple=True,
+            type=_key,
+            metavar="FILE",
+            help="Public key of the release.",
         ),
     ):
         command = option(command)
@@ -108,7 +104,8 @@ def install(directory: Path | None, **options: Any) -> None:  # noqa: ANN401  # 
     Run again after an error or a reboot, it goes on where it stopped. Without DIRECTORY it uses what an
     earlier run took in.
     """
-    node, console, stop = Node(), _console(options), StopRequest()
+    node, console = Node(), _console(options)
+    stop = StopRequest(node.clock)
     answers = _answers(options)
     check_caller(node)
     with _open(node, directory, anchors_of(node, _anchors(options))) as bundle:
@@ -122,7 +119,7 @@ def install(directory: Path | None, **options: Any) -> None:  # noqa: ANN401  # 
             return
         with node.lock():
             prepared = prepare(node, bundle, answers, _runtime_copy())
-            check_medium(prepared, directory)
+            check_medium(node, prepared, directory)
             check_waits_on_head(prepared, wait=options["wait"])
             _confirm(prepared, yes=options["yes"])
             node.open_log("install.log")
@@ -138,8 +135,9 @@ def install(directory: Path | None, **options: Any) -> None:  # noqa: ANN401  # 
 @output_options
 def verify(directory: Path, **options: Any) -> None:  # noqa: ANN401  # click knows the types
     """Check signature, names, sizes and every byte of the bundle in DIRECTORY. Changes nothing."""
-    console, stop = _console(options), StopRequest()
-    verdict = verify_bundle(directory, anchors_of(Node(), _anchors(options)), _meter(console, stop))
+    node, console = Node(), _console(options)
+    meter = _meter(console, StopRequest(node.clock))
+    verdict = verify_bundle(directory, anchors_of(node, _anchors(options)), meter)
     if verdict.signers is None:
         raise NotAuthenticError(verdict.words, hint="--trusted-key FILE or --fingerprint SHA256 says whom to believe")
     console.say(f"{verdict.words}: {len(verdict.index.files)} files, by {verdict.signers.keys[0].fingerprint}")

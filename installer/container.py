@@ -4,7 +4,7 @@ import re
 from importlib.resources import files
 
 from installer.index.settings import MP_MASTER_PORT, RAY_PORTS
-from installer.node import STATE
+from installer.node.paths import STATE
 from installer.settings import NodeConfig
 
 CONTAINER = "vllm-airgap-node"

@@ -1,9 +1,10 @@
-"""Which docker this node will use: the bundle's, or one that was there before."""
+"""Which docker this node will use, the bundle's or one that was there before, and whether it answers."""
 
 import re
 from dataclasses import dataclass
 
-from installer.node import BINARIES, Node
+from installer.node import Node
+from installer.node.paths import BINARIES
 
 LEAST = (20, 10, 10)  # older ones lack clone3 in their seccomp profile: threads of newer images fail (containerd#6203)
 CONTAINERD_UNIT, DOCKER_UNIT = "containerd.service", "docker.service"
@@ -27,6 +28,12 @@ def present_engine(node: Node) -> Engine | None:
     if dockerd is None or dockerd == f"{BINARIES}/dockerd":
         return None
     return Engine(dockerd, read_docker_version(node.ask(dockerd, "--version").stdout))
+
+
+def docker_silence(node: Node) -> str | None:
+    """Why nobody can tell what docker has, or None where it answers."""
+    answer = node.ask("docker", "version", "--format", "{{.Server.Version}}")
+    return None if answer.succeeded else f"docker does not answer: {answer.stderr.strip()[-200:]}"
 
 
 def read_docker_version(output: str) -> tuple[int, ...]:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,6 +9,8 @@ from pathlib import Path
 
 from installer.errors import EnvironmentProblemError
 from installer.index.document import RUNTIME_NAME, File
+from installer.node.paths import TEMPORARY
+from installer.node.processes import run_here
 from installer.trust.contents import hash_chunk
 from installer.trust.medium import open_file
 from installer.trust.opened import Bundle
@@ -31,13 +32,12 @@ def hand_over(bundle: Bundle, arguments: list[str]) -> int:
         }
         python = folder / "unpacked/python/bin/python3"
         command = (str(python), "-I", "-B", str(folder / "unpacked/program"), *arguments)
-        code = subprocess.run(command, env=environment, check=False).returncode
-        return code if code >= 0 else 128 - code  # as a shell says it of a program that a signal ended
+        return run_here(command, environment)
 
 
 @contextmanager
 def _unpacked(bundle: Bundle, runtime: File) -> Iterator[Path]:
-    for place in (tempfile.gettempdir(), "/var/tmp", "/run"):  # noqa: S108  # the folder in it is private
+    for place in (tempfile.gettempdir(), *TEMPORARY):
         if folder := _unpack_in(place, bundle, runtime):
             try:
                 yield folder
@@ -80,7 +80,7 @@ def _runs(folder: Path) -> bool:
     command = (str(folder / "unpacked/python/bin/python3"), "-I", "-B", "-c", "")
     environment = {"LD_LIBRARY_PATH": str(folder / "unpacked/python/lib/needed")}
     try:
-        return subprocess.run(command, env=environment, check=False).returncode == 0
+        return run_here(command, environment) == 0
     except OSError:
         return False
 

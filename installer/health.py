@@ -9,10 +9,11 @@ from installer.node import Node
 from installer.runner import container_missing, missing_peers, ray_nodes
 from installer.settings import NodeConfig
 from installer.steps.cluster import NODE_UNIT, SERVE_UNIT
-from installer.systemd import is_active
+from installer.systemd import active_since
 
 _PATIENCE = 5  # seconds between two looks
-_SETTLE_SECONDS = 45  # three restarts of a failing container
+_SETTLE_SECONDS = 60  # three restarts of a failing container, and the time that it must stay up
+_STEADY_SECONDS = 10  # a container or server that fails does so sooner, mostly; systemd starts it again 5 s later
 _OK = 200
 
 
@@ -24,6 +25,14 @@ class Health:
     waiting: str
 
 
+@dataclass(frozen=True)
+class _Trouble:
+    """Which unit's journal tells why something is not as it should be."""
+
+    unit: str
+    what: str
+
+
 def look(node: Node, config: NodeConfig) -> Health:
     """Raises StepError when this node's own part does not come up; peers are only waited for."""
     settle(node, config)
@@ -31,25 +40,30 @@ def look(node: Node, config: NodeConfig) -> Health:
 
 
 def settle(node: Node, config: NodeConfig) -> None:
-    """Until the container runs: a unit that fails and restarts is "active" most of the time."""
+    """Until container and units stay up: a unit that fails and restarts is "active" most of the time."""
     deadline = node.clock() + _SETTLE_SECONDS
-    while (failing := _failing(node, config)) is not None:
+    while (trouble := _trouble(node, config)) is not None:
         if node.clock() > deadline:
-            raise StepError(f"{failing}: {_last_words(node)}", hint=f"journalctl -u {NODE_UNIT} tells more")
+            words = _last_words(node, trouble.unit)
+            raise StepError(f"{trouble.what}: {words}", hint=f"journalctl -u {trouble.unit} tells more")
         node.sleep(1)
 
 
-def _failing(node: Node, config: NodeConfig) -> str | None:
+def _trouble(node: Node, config: NodeConfig) -> _Trouble | None:
     units = (NODE_UNIT, SERVE_UNIT) if config.is_head else (NODE_UNIT,)
     for unit in units:
-        if not is_active(node, unit):
-            return f"{unit} is not active"
+        since = active_since(node, unit)
+        if since is None:
+            return _Trouble(unit, f"{unit} is not active")
+        if node.clock() - since < _STEADY_SECONDS:
+            return _Trouble(unit, f"{unit} does not stay up")
     waits = not config.is_head and not node.connects(config.head, config.cluster.port)
-    return None if waits else container_missing(node)
+    missing = None if waits else container_missing(node)
+    return _Trouble(NODE_UNIT, missing) if missing else None
 
 
-def _last_words(node: Node) -> str:
-    lines = node.ask("journalctl", "--no-pager", "-q", "-o", "cat", "-n", "20", "-u", NODE_UNIT).stdout.splitlines()
+def _last_words(node: Node, unit: str) -> str:
+    lines = node.ask("journalctl", "--no-pager", "-q", "-o", "cat", "-n", "20", "-u", unit).stdout.splitlines()
     complaints = [line for line in lines if "rror" in line]
     return (complaints or lines or ["its journal is empty"])[-1]
 
@@ -90,7 +104,16 @@ def read_model_names(body: bytes) -> tuple[str, ...]:
 
 def wait_for_api(node: Node, config: NodeConfig, tell: Callable[[str], None]) -> None:
     """For as long as it takes: a peer may be switched on tomorrow. ``tell`` hears of every look."""
+    began = node.clock()
     while (pending := api_pending(node, config)) is not None:
-        missing = _missing(node, config)
-        tell(f"{pending}; {missing}" if missing else pending)
+        reasons = (pending, _missing(node, config), _restarted(node, began))
+        tell("; ".join(reason for reason in reasons if reason))
         node.sleep(_PATIENCE)
+
+
+def _restarted(node: Node, began: float) -> str:
+    """A server that fails while it loads would be waited for in vain."""
+    since = active_since(node, SERVE_UNIT)
+    if since is not None and since <= began:
+        return ""
+    return f"{SERVE_UNIT} was started again: {_last_words(node, SERVE_UNIT)}"

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from installer.engine import present_engine
+from installer.engine import docker_silence, present_engine
 from installer.errors import EnvironmentProblemError, MalformedError, RefusedError, UsageError
 from installer.health import Health, look, wait_for_api
 from installer.journal import Journal
 from installer.node import Node
-from installer.pinned import Pinned, check_policy, pinned_keys, read_pinned
-from installer.preflight import Situation, problems
-from installer.roles import Plan, steps_for
+from installer.pinned import Pinned, check_policy, pinned_keys, previous_to, read_pinned
+from installer.preflight import Problem, Situation, misfits, problems
+from installer.roles import Plan, afterwards, steps_for
 from installer.settings import SITE_JSON, Answers, Site, decide_site, node_config, parse_site
 from installer.staging import STAGING, Staging
 from installer.step import Report, execute, preview
@@ -60,7 +60,13 @@ def prepare(node: Node, bundle: Bundle, answers: Answers, runtime_copy: Path | N
     _refuse_on_problems(Situation(node, index, staging, engine, wanted))
     plan = Plan(
         index=index,
-        pinned=Pinned(index.name, index.sequence, sums_digest, _anchored_by(bundle, before)),
+        pinned=Pinned(
+            index.name,
+            index.sequence,
+            sums_digest,
+            _anchored_by(bundle, before),
+            previous_to(sums_digest, before),
+        ),
         keys=bundle.signers.keys,
         staging=staging,
         engine=engine,
@@ -91,21 +97,30 @@ def carry_out(node: Node, prepared: Prepared, voice: Voice) -> Health:
     with voice.meter("copying from the medium", prepared.bytes_to_copy) as advance:
         take_in(node, prepared.intake, wanted, advance)
     execute(steps_for(prepared.plan), node, Journal(node), voice.step)
-    return look(node, prepared.plan.config)
+    health = look(node, prepared.plan.config)
+    execute(afterwards(prepared.plan), node, Journal(node), voice.step)
+    return health
 
 
 def rehearse(node: Node, prepared: Prepared, voice: Voice) -> None:
     """Tell what an install would do."""
-    preview(steps_for(prepared.plan), node, voice.step)
+    preview((*steps_for(prepared.plan), *afterwards(prepared.plan)), node, voice.step)
 
 
-def check_medium(prepared: Prepared, directory: Path | None) -> None:
+def check_medium(node: Node, prepared: Prepared, directory: Path | None) -> None:
     """Without a medium only what an earlier run took in is there."""
-    if directory is None and prepared.lacking:
+    if directory is not None or not prepared.lacking:
+        return
+    first, silence = prepared.lacking[0], docker_silence(node)
+    if silence and first.startswith("image/"):
         raise EnvironmentProblemError(
-            f"{prepared.lacking[0]}: not on this node ({len(prepared.lacking)} files of the bundle are not)",
-            hint="vllm-airgap install BUNDLE takes them from the medium",
+            f"{first}: not on this node, and whether docker has it cannot be told: {silence}",
+            hint="systemctl start docker, then the same command again",
         )
+    raise EnvironmentProblemError(
+        f"{first}: not on this node ({len(prepared.lacking)} files of the bundle are not)",
+        hint="vllm-airgap install BUNDLE takes them from the medium",
+    )
 
 
 def wait_until_served(node: Node, prepared: Prepared, voice: Voice) -> None:
@@ -168,10 +183,14 @@ def _remembered(node: Node) -> Site | None:
 
 
 def _refuse_on_problems(situation: Situation) -> None:
-    found = problems(situation)
-    if found:
-        lines = "".join(f"\n  {problem.name}: {problem.what}\n    fix: {problem.fix}" for problem in found)
-        raise EnvironmentProblemError(f"this node is not ready, nothing was changed:{lines}")
+    if found := misfits(situation):
+        raise RefusedError(f"this bundle is not for this node, nothing was changed:{_listed(found)}")
+    if found := problems(situation):
+        raise EnvironmentProblemError(f"this node is not ready, nothing was changed:{_listed(found)}")
+
+
+def _listed(found: tuple[Problem, ...]) -> str:
+    return "".join(f"\n  {problem.name}: {problem.what}\n    fix: {problem.fix}" for problem in found)
 
 
 def own_runtime_digest(executable: str, runtime_copy: Path | None, digest: Callable[[Path], str | None]) -> str | None:

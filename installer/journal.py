@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from installer.node import STATE, Node
+from installer.node import Node
+from installer.node.paths import STATE
 
 JOURNAL = f"{STATE}/journal.jsonl"
 FORMER = f"{STATE}/former"

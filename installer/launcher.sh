@@ -31,6 +31,8 @@ main() {
     bundle=$(CDPATH='' cd -- "$bundle" && pwd) || fail 7 "the bundle's folder cannot be entered"
     [ -f "$bundle/runtime.tar.gz" ] || fail 5 "$bundle/runtime.tar.gz: missing"
 
+    [ "$(uname -m)" = x86_64 ] || fail 6 "this machine is $(uname -m), the bundle is for x86_64"
+
     folder=
     said=
     trap 'rm -rf -- "$folder"' EXIT
@@ -41,14 +43,40 @@ main() {
         rm -rf -- "$folder"
         folder=
     done
-    [ -n "$folder" ] || fail 7 "no folder has room for 200 MB and lets programs run; set TMPDIR to one that does${said:+: $said}"
+    case $folder,$said in
+        ,*/python3:*"not found"* | ,*/python3:*"ELF interpreter"*) fail 6 "this bundle is not for this machine's C library: $said" ;;
+        ,*) fail 7 "no folder has room for 200 MB and lets programs run; set TMPDIR to one that does${said:+: $said}" ;;
+    esac
 
-    code=0
+    # In the background, so that a signal to this shell alone is not kept back until the program has ended.
+    # There a command would lose its standard input, with which the program asks: it is carried over as 3.
+    (exec 3<&0) 2>/dev/null || exec </dev/null
+    exec 3<&0
+    child=
+    asked=
+    trap 'pass_on INT' INT
+    trap 'pass_on TERM' TERM
+    trap 'pass_on HUP' HUP
     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         LD_LIBRARY_PATH="$folder/python/lib/needed" VLLM_AIRGAP_RUNTIME="$folder/runtime.tar.gz" \
         TERM="${TERM:-dumb}" COLUMNS="${COLUMNS:-}" NO_COLOR="${NO_COLOR:-}" TMPDIR="${TMPDIR:-}" \
-        "$folder/python/bin/python3" -I -B "$folder/program" "$command" "$bundle" "$@" || code=$?
+        "$folder/python/bin/python3" -I -B "$folder/program" "$command" "$bundle" "$@" <&3 3<&- &
+    child=$!
+    [ -z "$asked" ] || pass_on "$asked"
+    code=0
+    wait "$child" || code=$?
+    while [ -n "$asked" ]; do # the signal ended the wait, not the program
+        asked=
+        again=0
+        wait "$child" 2>/dev/null || again=$?
+        [ "$again" -eq 127 ] || code=$again # 127: it had ended all the same
+    done
     exit "$code"
+}
+
+pass_on() {
+    asked=$1
+    [ -z "$child" ] || kill -s "$1" "$child" 2>/dev/null || :
 }
 
 unpack_in() {

@@ -1,18 +1,27 @@
 """What this node has come to trust: the keys, and the last bundle, so that it never goes back unasked."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from installer.errors import EnvironmentProblemError, MalformedError, NotAuthenticError, RefusedError, printable
 from installer.index.document import Index
 from installer.index.strict import Place, parse_json
-from installer.node import ETC, Node
+from installer.node import Node
+from installer.node.paths import ETC
 from installer.settings import NODE_JSON
 from installer.trust.keys import PublicKey, parse_public_key
 
 TRUST_JSON = f"{ETC}/trust.json"
 TRUSTED_KEYS = f"{ETC}/trusted-keys"
 _ANEW = "an install with --trusted-key or --fingerprint writes it anew"
+
+
+@dataclass(frozen=True)
+class Previous:
+    """The bundle that was pinned before, whose copies stay on the node."""
+
+    sequence: int
+    sums_digest: str
 
 
 @dataclass(frozen=True)
@@ -23,14 +32,17 @@ class Pinned:
     sequence: int
     sums_digest: str
     anchored_by: str
+    previous: Previous | None = None
 
     def render(self) -> bytes:
-        fields = {
+        fields: dict[str, object] = {
             "name": self.name,
             "sequence": self.sequence,
             "sums_digest": self.sums_digest,
             "anchored_by": self.anchored_by,
         }
+        if self.previous is not None:
+            fields["previous"] = asdict(self.previous)
         return json.dumps(fields, indent=1).encode() + b"\n"
 
 
@@ -49,9 +61,22 @@ def read_pinned(node: Node) -> Pinned | None:
 
 def _parse_pinned(data: bytes) -> Pinned:
     at = Place.of(parse_json(data, "trust.json"), "")
-    at.only("name", "sequence", "sums_digest", "anchored_by")
+    at.only("name", "sequence", "sums_digest", "anchored_by", "previous")
+    sequence, digest = _identity(at)
+    previous = Previous(*_identity(at.inside("previous"))) if at.has("previous") else None
+    return Pinned(at.text("name"), sequence, digest, at.text("anchored_by"), previous)
+
+
+def _identity(at: Place) -> tuple[int, str]:
     digest = at.matching("sums_digest", r"[0-9a-f]{64}", "64 lower-case hex digits")
-    return Pinned(at.text("name"), at.integer("sequence", 1, 2**31), digest, at.text("anchored_by"))
+    return at.integer("sequence", 1, 2**31), digest
+
+
+def previous_to(sums_digest: str, before: Pinned | None) -> Previous | None:
+    """What comes before the bundle that is installed now: the same when it is installed again."""
+    if before is None:
+        return None
+    return before.previous if before.sums_digest == sums_digest else Previous(before.sequence, before.sums_digest)
 
 
 def _refuse_lost_record(node: Node) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from installer.engine import Engine
 from installer.index.document import File, Index
 from installer.index.space import IMAGE_GROWTH, RUNTIME_BYTES
-from installer.node import BINARIES, DAEMON_JSON, ETC, OPT, STATE, UNITS, Node
+from installer.node import Node
+from installer.node.paths import BINARIES, DAEMON_JSON, ETC, OPT, STATE, UNITS
 from installer.staging import Staging, incoming
 
 _DOCKER_ROOT = "/var/lib/docker"
@@ -36,6 +37,11 @@ class Situation:
     lacking: tuple[File, ...]
 
 
+def misfits(situation: Situation) -> tuple[Problem, ...]:
+    """Why this bundle is for other nodes: nothing that could be changed on this one would help."""
+    return tuple(problem for check in _MISFITS for problem in check(situation))
+
+
 def problems(situation: Situation) -> tuple[Problem, ...]:
     return tuple(problem for check in _CHECKS for problem in check(situation))
 
@@ -46,6 +52,30 @@ def _machine(at: Situation) -> Iterator[Problem]:
             "machine",
             f"this node is {at.node.machine}, the bundle is for {at.index.target.arch}",
             "take the bundle built for this machine",
+        )
+
+
+def _libc(at: Situation) -> Iterator[Problem]:
+    found, least = at.node.c_library, at.index.target.glibc
+    if not found or _numbers(found.split()[-1]) < _numbers(least):
+        yield Problem(
+            "libc",
+            f"this node has {found or 'no glibc'}, the bundle needs glibc {least} or newer",
+            "take a bundle that was built on this node's distribution, or on an older one",
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _packages(at: Situation) -> Iterator[Problem]:
+    """A node with both kinds, or with none, is for another check."""
+    if at.index.toolkit is not None and at.node.finds("rpm") is None and at.node.finds("dpkg") is not None:
+        yield Problem(
+            "packages",
+            f"this node has deb packages, the bundle brings {at.index.target.packages} ones",
+            "install the NVIDIA container toolkit from deb packages, and take a bundle without `toolkit:`",
         )
 
 
@@ -130,4 +160,5 @@ def docker_root(node: Node) -> str:
 
 
 _Check = Callable[[Situation], Iterator[Problem]]
-_CHECKS: tuple[_Check, ...] = (_machine, _systemd, _programs, _docker, _writable, _space)
+_MISFITS: tuple[_Check, ...] = (_machine, _libc, _packages)
+_CHECKS: tuple[_Check, ...] = (_systemd, _programs, _docker, _writable, _space)

@@ -20,6 +20,7 @@ from installer.steps.image import LoadImage
 from installer.steps.model import PlaceModel
 from installer.steps.node_json import WriteNodeJson
 from installer.steps.nvidia_runtime import ConfigureNvidiaRuntime
+from installer.steps.older_bundles import RemoveOlderBundles
 from installer.steps.packages import InstallPackages
 from installer.steps.pin_trust import PinTrust
 from installer.steps.retired_unit import RetireUnit
@@ -44,6 +45,11 @@ class Plan:
 
 def steps_for(plan: Plan) -> Iterator[Step]:
     return head(plan) if plan.site.role == "head" else worker(plan)
+
+
+def afterwards(plan: Plan) -> Iterator[Step]:
+    """What may happen only once this bundle is up: until then an older one may still be at work."""
+    yield RemoveOlderBundles(plan.pinned, plan.index.only("runtime").sha256)
 
 
 def head(plan: Plan) -> Iterator[Step]:

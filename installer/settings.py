@@ -16,7 +16,8 @@ from installer.index.settings import (
     read_size,
 )
 from installer.index.strict import Place, Value, WrittenPlace, parse_json
-from installer.node import ETC, MODELS, Address, is_node_address
+from installer.node.network import Address, is_node_address
+from installer.node.paths import ETC, MODELS
 
 NODE_JSON = f"{ETC}/node.json"
 SITE_JSON = f"{ETC}/site.json"

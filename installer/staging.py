@@ -10,7 +10,8 @@ from typing import BinaryIO
 
 from installer.errors import DamagedError, EnvironmentProblemError
 from installer.index.document import File
-from installer.node import STATE, Node
+from installer.node import Node
+from installer.node.paths import STATE
 from installer.trust.contents import hash_chunk, in_parallel
 
 STAGING = f"{STATE}/staging"

@@ -1,9 +1,12 @@
 """Ctrl-C, SIGTERM and a lost terminal: an install ends cleanly between two steps, not within one."""
 
 import signal
+from collections.abc import Callable
 from types import FrameType
 
 from installer.errors import AirgapError
+
+_SAME = 0.5  # seconds; Ctrl-C reaches launcher and program at once, and the launcher passes it on
 
 
 class InterruptedRunError(AirgapError):
@@ -15,10 +18,12 @@ class InterruptedRunError(AirgapError):
 
 
 class StopRequest:
-    """Remembers the first signal; a second Ctrl-C ends the program at once."""
+    """Remembers the first signal; a second Ctrl-C ends the program at once. ``clock`` gives seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._number = 0
+        self._asked_at = 0.0
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._ask)
 
@@ -28,8 +33,12 @@ class StopRequest:
             raise InterruptedRunError(self._number)
 
     def _ask(self, number: int, _frame: FrameType | None) -> None:
+        now = self._clock()
+        if self._number and now - self._asked_at < _SAME:
+            return
         if self._number:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             signal.raise_signal(signal.SIGINT)
+        self._asked_at = now
         # A lost terminal ends an install as SIGTERM does.
         self._number = signal.SIGTERM if number == signal.SIGHUP else number

@@ -2,7 +2,8 @@
 
 from importlib.resources import files
 
-from installer.node import UNITS, Node
+from installer.node import Node
+from installer.node.paths import UNITS
 
 CLUSTER_UNITS = ("vllm-airgap-serve.service", "vllm-airgap-node.service")  # in the order in which they stop
 _NOT_ENDED = ("active", "activating", "deactivating", "reloading")
@@ -26,6 +27,18 @@ def disabled_units(node: Node, units: tuple[str, ...]) -> tuple[str, ...]:
 
 def is_active(node: Node, unit: str) -> bool:
     return node.ask("systemctl", "is-active", unit).stdout.strip() == "active"
+
+
+def active_since(node: Node, unit: str) -> float | None:
+    """The second of `Node.clock` at which the unit became active, also by a restart; None where it is not active.
+
+    systemd tells it in microseconds of CLOCK_MONOTONIC. NRestarts would say it better, from systemd 235 on.
+    """
+    shown = node.ask("systemctl", "show", "-p", "ActiveState", "-p", "ActiveEnterTimestampMonotonic", unit).stdout
+    fields = dict(line.partition("=")[::2] for line in shown.splitlines())
+    if fields.get("ActiveState") != "active":
+        return None
+    return int(fields["ActiveEnterTimestampMonotonic"]) / 1e6
 
 
 def units_pending(node: Node, units: tuple[str, ...]) -> str | None:

@@ -9,12 +9,15 @@ from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
 
+from installer.engine import docker_silence
 from installer.errors import DamagedError, EnvironmentProblemError
 from installer.index.document import INDEX_NAME, RUNTIME_NAME, File
 from installer.index.sums import SUMS_NAME
 from installer.model_folder import linked_folder, remove_strays
-from installer.node import STATE, Node, sync_folder
-from installer.receipt import RECEIPT, model_receipt
+from installer.node import Node
+from installer.node.files import sync_folder
+from installer.node.paths import STATE
+from installer.receipt import RECEIPT, model_receipt, proven_files
 from installer.staging import STAGING, Staging, good_copies, incoming, inside_model, is_copy
 from installer.steps.image import loaded_id
 from installer.steps.model import unproven
@@ -42,10 +45,18 @@ class TakeIn:
 
 def lacking(node: Node, plan: TakeIn) -> tuple[File, ...]:
     """The files that the node does not have yet, by name and size. Opens none of them."""
-    has_image = loaded_id(node, plan.bundle.index.image) is not None
+    has_image = (
+        _was_loaded(node, plan) if docker_silence(node) else loaded_id(node, plan.bundle.index.image) is not None
+    )
     has_model = unproven(node, plan.staging.model_dir, plan.model_files) is None
     done = {kind for kind, has in (("image", has_image), ("model", has_model)) if has}
     return tuple(file for file in plan.files if file.kind not in done and not _has_copy(node, plan.staging, file))
+
+
+def _was_loaded(node: Node, plan: TakeIn) -> bool:
+    """What a docker has that does not answer: once all was taken in, layers go only when docker has them."""
+    taken_in = node.read(f"{plan.staging.folder}/{SUMS_NAME}") == plan.bundle.metadata.sums
+    return taken_in and not any(_has_copy(node, plan.staging, file) for file in plan.files if file.kind == "image")
 
 
 def take_in(node: Node, plan: TakeIn, wanted: tuple[File, ...], advance: Advance) -> None:
@@ -104,13 +115,19 @@ def _adopt_model(node: Node, plan: TakeIn, copies: _Copies) -> tuple[File, ...]:
     """
     if _model_is_proven(node, plan):
         return ()
-    final, partial = node.at(plan.staging.model_dir), node.at(plan.staging.partial_model)
+    final = node.at(plan.staging.model_dir)
     _refuse_links(node, plan)
-    beside = good_copies(partial, plan.model_files)
-    in_place = good_copies(final, tuple(file for file in plan.model_files if file not in beside))
+    beside = _good(node, plan.staging.partial_model, plan.model_files)
+    in_place = _good(node, plan.staging.model_dir, tuple(file for file in plan.model_files if file not in beside))
     for file in in_place:
         _adopt(final / inside_model(file), _prepare(node, plan.staging, file, copies), copies)
     return tuple(file for file in plan.model_files if file not in (*beside, *in_place))
+
+
+def _good(node: Node, path: str, files: tuple[File, ...]) -> tuple[File, ...]:
+    """The files below ``path`` with the right content: by the receipt, and where it proves nothing, hashed."""
+    proven = proven_files(node, path, files)
+    return (*proven, *good_copies(node.at(path), tuple(file for file in files if file not in proven)))
 
 
 def _refuse_links(node: Node, plan: TakeIn) -> None:

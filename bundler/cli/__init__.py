@@ -1,37 +1,51 @@
 """The console script `bundle`: commands, and the one place where errors become exit codes."""
 
+import importlib
 import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import Final
 
 import click
 
-from bundler.cli import cache_commands, making_commands, planning_command, reading_commands, signing_commands
 from bundler.console import show_error
 from installer.errors import AirgapError, EnvironmentProblemError, UsageError
 
 _INTERRUPTED, _TERMINATED = 130, 143
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+# In the order of the way from manifest to bundle, each with the module that has it.
+_COMMANDS: Final = {
+    "init": "making_commands",
+    "lint": "making_commands",
+    "lock": "making_commands",
+    "plan": "planning_command",
+    "build": "making_commands",
+    "keygen": "signing_commands",
+    "sign": "signing_commands",
+    "verify": "reading_commands",
+    "inspect": "reading_commands",
+    "cache": "cache_commands",
+}
+
+
+class _Commands(click.Group):
+    """Imports only the command that is run: `verify` needs neither requests nor docker, whose import takes longer."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"bundler.cli.{_COMMANDS[name]}"), name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def bundle() -> None:
     """Turn a manifest into a signed bundle for nodes without a network."""
-
-
-for _command in (
-    making_commands.init,
-    making_commands.lint,
-    making_commands.lock,
-    planning_command.plan,
-    making_commands.build,
-    signing_commands.keygen,
-    signing_commands.sign,
-    reading_commands.verify,
-    reading_commands.inspect,
-    cache_commands.cache,
-):
-    bundle.add_command(_command)
 
 
 def main() -> None:

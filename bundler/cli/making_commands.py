@@ -19,7 +19,7 @@ from bundler.console import Console
 from bundler.http.client import Client
 from bundler.http.patience import Patience
 from bundler.lint import Case, before_build, findings
-from bundler.lock import lock_path, read_lock
+from bundler.lock import Backend, lock_path, read_lock
 from bundler.manifest import Manifest, read_manifest
 from bundler.resolve import wanted_parts
 from bundler.sizes import in_units
@@ -75,6 +75,7 @@ def lock(console: Console, manifest: Path, update: str | None, jobs: int) -> Non
         found = lock_manifest(parsed, parts, SOURCES, work)
     show(warnings_of(findings(_case(parsed))), console)
     console.say(f"{lock_path(manifest)}: {len(found.files)} files, {in_units(sum(f.size for f in found.files))}")
+    _show_backend(found.backend, console)
 
 
 @click.command()
@@ -96,6 +97,8 @@ def build(
     with _workplace(console, jobs) as work:
         built = build_bundle(parsed, target, signing_key, SOURCES, work)
     show([finding for finding in warnings_of(findings(_case(parsed))) if finding not in known], console)
+    if built.warning:
+        console.warn(built.warning)
     _show(built, time.monotonic() - start, console)
 
 
@@ -107,6 +110,11 @@ def _case(manifest: Manifest) -> Case:
 def _workplace(console: Console, jobs: int) -> Iterator[Workplace]:
     with Client(Patience(tell=console.tell)) as client:
         yield Workplace(Cache(cache_folder(os.environ)), console.meter, console.tell, client, jobs)
+
+
+def _show_backend(backend: Backend | None, console: Console) -> None:
+    if backend:
+        console.say(f"backend: {backend.words}")
 
 
 def _show(built: Built, seconds: float, console: Console) -> None:

@@ -8,14 +8,18 @@ import click
 from bundler.cli import options
 from bundler.console import Console
 from bundler.inspect import describe, read_index
-from installer.errors import NotAuthenticError, UsageError
+from installer.errors import AirgapError, DamagedError, MalformedError, NotAuthenticError
 from installer.index.document import render_index
-from installer.trust.keys import LARGEST_KEY, PublicKey, parse_public_key
+from installer.trust.keys import parse_fingerprint, read_public_key
 from installer.trust.signatures import Anchors
 from installer.trust.verdict import Verdict, verify_quickly
 from installer.trust.verdict import verify as verify_fully
 
-_FINGERPRINT_DIGITS = 64
+_REFUSALS = {
+    NotAuthenticError.exit_code: "not authentic",
+    MalformedError.exit_code: "malformed",
+    DamagedError.exit_code: "content differs",
+}
 
 
 @click.command()
@@ -35,15 +39,20 @@ def verify(
     quick: bool,
 ) -> int:
     """Check the signature of the bundle in DIR, then names and sizes, then every byte."""
-    anchors = Anchors(tuple(map(_read_key, trusted_keys)), tuple(map(_read_fingerprint, fingerprints)))
-    verdict = verify_quickly(folder, anchors) if quick else verify_fully(folder, anchors, console.meter)
+    try:
+        anchors = Anchors(tuple(map(read_public_key, trusted_keys)), tuple(map(parse_fingerprint, fingerprints)))
+        verdict = verify_quickly(folder, anchors) if quick else verify_fully(folder, anchors, console.meter)
+    except AirgapError as error:
+        if form == "json":
+            console.say_json(json.dumps(_refusal(error), indent=1))
+        raise
     for warning in verdict.warnings:
         console.warn(warning)
     if form == "json":
         console.say_json(json.dumps(_document(verdict), indent=1))
     else:
         _show(verdict, folder, console)
-    return 0 if verdict.signers else NotAuthenticError.exit_code
+    return _exit_code(verdict)
 
 
 @click.command()
@@ -60,21 +69,6 @@ def inspect(console: Console, folder: Path, form: str) -> None:
         console.say(f"{word:14} {text}")
 
 
-def _read_key(path: Path) -> PublicKey:
-    try:
-        with path.open("rb") as file:
-            return parse_public_key(file.read(LARGEST_KEY + 1), str(path))
-    except OSError as error:
-        raise UsageError(f"--trusted-key {path}: {error.strerror}") from error
-
-
-def _read_fingerprint(text: str) -> str:
-    digits = text.replace(":", "").replace(" ", "").lower()
-    if len(digits) != _FINGERPRINT_DIGITS or set(digits) - set("0123456789abcdef"):
-        raise UsageError(f"--fingerprint {text}: not {_FINGERPRINT_DIGITS} hex digits", hint="give all of them")
-    return digits
-
-
 def _show(verdict: Verdict, folder: Path, console: Console) -> None:
     index = verdict.index
     console.say(f"{folder}: {verdict.words}")
@@ -87,10 +81,26 @@ def _show(verdict: Verdict, folder: Path, console: Console) -> None:
         console.say("got from the person who built it, by another road than this medium")
 
 
+def _exit_code(verdict: Verdict) -> int:
+    return 0 if verdict.signers else NotAuthenticError.exit_code
+
+
+def _refusal(error: AirgapError) -> dict[str, object]:
+    """So that a script that reads standard output finds one document, however it ended."""
+    return {
+        "verdict": _REFUSALS.get(error.exit_code, "not checked"),
+        "exit_code": error.exit_code,
+        "authenticated": False,
+        "error": str(error),
+        "hint": error.hint,
+    }
+
+
 def _document(verdict: Verdict) -> dict[str, object]:
     signers = verdict.signers
     return {
         "verdict": verdict.words,
+        "exit_code": _exit_code(verdict),
         "authenticated": signers is not None,
         "contents_read": verdict.contents_read,
         "name": verdict.index.name,

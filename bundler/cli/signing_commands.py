@@ -9,6 +9,7 @@ import click
 from bundler.cli import options
 from bundler.cli.passphrases import ask_passphrase, new_passphrase
 from bundler.console import Console
+from bundler.inspect import opt_ins
 from bundler.signing import Lists, SigningKey, exposure, load_key, make_key_pair, read_lists, write_signature
 from installer.errors import UsageError
 
@@ -58,4 +59,5 @@ def _show(lists: Lists, console: Console) -> None:
     console.say(f"version      {index.version}")
     console.say(f"sequence     {index.sequence}")
     console.say(f"target       {target.arch}, glibc {target.glibc}, {target.packages}")
+    console.say(f"allowed      {opt_ins(index)}")
     console.say(f"SHA256SUMS   {lists.sums_digest}")

@@ -16,7 +16,7 @@ from bundler.model_rules import Files
 from bundler.packages.closure import Bundled
 from bundler.packages.reading import read_package
 from bundler.resolve import stale_parts
-from bundler.sources.directory import list_files
+from bundler.sources.model.directory import list_files
 from installer.errors import AirgapError
 from installer.index.components import Image, Packages
 from installer.index.gpus import GPUS, Gpu

@@ -9,7 +9,7 @@ from bundler.lint.case import Case, Rules
 from bundler.lint.drivers import least_driver, usual_requirement
 from bundler.lint.requirements import Offer, judge
 from bundler.releases import Release, release
-from bundler.sources.image.ray_wheels import refusal
+from bundler.sources.image.ray.wheels import refusal
 
 _PLATFORM = "linux/amd64"
 _RAY = "set `backend: ray`"

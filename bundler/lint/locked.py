@@ -20,13 +20,16 @@ def _lock_stale(case: Case) -> Iterator[Finding]:
 
 def _sequence_behind(case: Case) -> Iterator[Finding]:
     sequence, lock = case.manifest.sequence, case.lock
-    if lock and lock.signed and sequence < lock.signed.sequence:
-        yield warned(
-            "sequence-behind",
-            "sequence",
-            f"{sequence} is lower than {lock.signed.sequence}, the last one signed",
-            f"set `sequence: {lock.signed.sequence + 1}`",
-        )
+    if lock is None:
+        return
+    for release, done in ((lock.signed, "signed"), (lock.unsigned, "built")):
+        if release and sequence < release.sequence:
+            yield warned(
+                "sequence-behind",
+                "sequence",
+                f"{sequence} is lower than {release.sequence}, the last one {done}",
+                f"set `sequence: {release.sequence + 1}`",
+            )
 
 
 RULES: Final[Rules] = {"lock-stale": _lock_stale, "sequence-behind": _sequence_behind}

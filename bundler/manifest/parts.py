@@ -8,12 +8,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from installer.errors import printable
-from installer.index.components import Model, read_version
+from installer.index.components import Model, read_model_opt_ins, read_version
 from installer.index.names import name_problem
 from installer.index.strict import WrittenPlace
 
 URL_SCHEMES = ("https", "http", "file")
-ALLOWABLE = ("pickle", "code")
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 _DIGEST = r"[0-9a-f]{64}"
 _DIGEST_MEANING = "64 lower-case hex digits"
@@ -153,7 +152,7 @@ class ModelSpec:
             include=at.texts("include", ()),
             exclude=at.texts("exclude", ()),
             sha256=_read_digests(at),
-            allow=_read_allow(at),
+            allow=read_model_opt_ins(at),
         )
 
 
@@ -169,7 +168,11 @@ def _read_url(at: WrittenPlace) -> str:
     if parts.scheme not in URL_SCHEMES:
         at.fail("url", f"{parts.scheme}:// is not one of {', '.join(URL_SCHEMES)}, nor a path")
     if parts.username is not None:
-        at.fail("url", "holds a user name, which would travel in the bundle", hint="download it by hand, and let url be its path")
+        at.fail(
+            "url",
+            "holds a user name, which would travel in the bundle",
+            hint="download it; `url` may be a path",
+        )
     return url
 
 
@@ -199,11 +202,3 @@ def _read_digests(at: WrittenPlace) -> dict[str, str]:
     for name in found:
         at.inside("sha256").matching(name, _DIGEST, _DIGEST_MEANING)
     return found
-
-
-def _read_allow(at: WrittenPlace) -> tuple[str, ...]:
-    allowed = at.texts("allow", ())
-    for name in allowed:
-        if name not in ALLOWABLE:
-            at.fail("allow", f"{printable(name)[:80]!r} is not one of {', '.join(ALLOWABLE)}")
-    return allowed

@@ -8,12 +8,13 @@ from bundler.http.client import Client
 from bundler.http.credentials import NOBODY, Credentials
 from bundler.lock import LockedFile, LockedImage
 from bundler.manifest import DownloadSpec, Manifest
-from bundler.sources import directory, docker, docker_archive, toolkit, url
+from bundler.sources import docker_programs, toolkit_packages, url
 from bundler.sources.driver_run import check_run
 from bundler.sources.extra_files import find_files
-from bundler.sources.image import archive, registry
-from bundler.sources.image.ray_added import with_ray_if_needed
-from bundler.sources.model import huggingface, modelscope
+from bundler.sources.image import archive, docker
+from bundler.sources.image.ray.added import with_ray_if_needed
+from bundler.sources.image.registry import pulling
+from bundler.sources.model import directory, huggingface, modelscope
 from bundler.sources.packages import find_packages
 from bundler.sources.publishers import publisher_url
 from bundler.sources.runtime.host import pack_host
@@ -32,7 +33,7 @@ def find_driver(manifest: Manifest, work: Workplace) -> Found:
 def find_docker(manifest: Manifest, work: Workplace) -> Found:
     spec = _given(manifest.docker)
     taken = url.take("docker", spec, manifest.folder, work)
-    binaries = docker_archive.read_binaries(work.cache.path(taken.stored.sha256), taken.name)
+    binaries = docker_programs.read_binaries(work.cache.path(taken.stored.sha256), taken.name)
     return Found(Docker(spec.version, binaries), (_download("docker", taken),))
 
 
@@ -41,7 +42,7 @@ def find_toolkit(manifest: Manifest, work: Workplace) -> Found:
     spec = replace(spec, url=spec.url or publisher_url(f"toolkit {manifest.target.packages}", spec.version))
     taken = url.take("toolkit", spec, manifest.folder, work)
     archive = work.cache.path(taken.stored.sha256)
-    packages = toolkit.take_packages(archive, taken.name, spec.version, manifest.target, work.cache)
+    packages = toolkit_packages.take_packages(archive, taken.name, spec.version, manifest.target, work.cache)
     files = tuple(_package_file(package, taken) for package in packages)
     listed = (Package(f.path, p.name, p.version) for f, p in zip(files, packages, strict=True))
     return Found(Toolkit(spec.version, tuple(listed)), files)
@@ -55,7 +56,7 @@ def find_image(manifest: Manifest, work: Workplace) -> Found:
 def _take_image(manifest: Manifest, work: Workplace) -> LockedImage:
     spec = manifest.image
     if spec.source == "registry":
-        return registry.take_image(spec.ref, spec.mirrors, work)
+        return pulling.take_image(spec.ref, spec.mirrors, work)
     if spec.source == "file":
         return archive.take_image(spec.ref, manifest.folder / spec.path, work.cache, work.meter)
     return docker.take_image(spec.ref, work.cache, work.meter)
@@ -96,7 +97,7 @@ SOURCES: Final[Sources] = {
 def credentials_for(manifest: Manifest, part: str, client: Client) -> Credentials:
     """Who we are to the servers that have the files of a part, when fetch asks them for what is locked."""
     if part == "image" and manifest.image.source == "registry":
-        return registry.credentials(manifest.image.ref, manifest.image.mirrors, client)
+        return pulling.credentials(manifest.image.ref, manifest.image.mirrors, client)
     if part == "model" and manifest.model.source == "huggingface":
         return huggingface.credentials(huggingface.choose_endpoint(manifest.model.endpoint))
     if part == "model" and manifest.model.source == "modelscope":
@@ -115,7 +116,7 @@ def _download(kind: str, taken: url.Taken) -> LockedFile:
     return LockedFile(f"{kind}/{taken.name}", kind, stored.size, stored.sha256, taken.source, taken.known_by, taken.url)
 
 
-def _package_file(package: toolkit.Taken, archive: url.Taken) -> LockedFile:
+def _package_file(package: toolkit_packages.Taken, archive: url.Taken) -> LockedFile:
     return LockedFile(
         path=f"toolkit/{package.file_name}",
         kind="toolkit",

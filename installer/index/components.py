@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
+from installer.errors import printable
 from installer.index.strict import Place, Value
 
 # What the upstream static archive may hold, and all that is ever placed on a node from it.
@@ -11,6 +12,8 @@ DOCKER_BINARIES = tuple(
     containerd containerd-shim containerd-shim-runc-v2 ctr docker docker-init docker-proxy dockerd runc
     """.split()
 )
+# What a model may hold once the manifest allows it by name, as it can run code on the nodes.
+MODEL_OPT_INS = ("pickle", "code")
 _VERSION = r"[0-9A-Za-z][0-9A-Za-z.+~_-]{0,63}"
 _PACKAGE_NAME = r"[A-Za-z0-9][A-Za-z0-9+._-]{0,127}"
 _KERNEL = r"[0-9][0-9A-Za-z.+~_-]{0,127}"
@@ -213,14 +216,27 @@ class Image:
 
 @dataclass(frozen=True)
 class Model:
-    """The model folder; ``name`` is the folder's name below the data directory."""
+    """The model folder; ``name`` is the folder's name below the data directory. ``allow`` is of MODEL_OPT_INS."""
 
     name: str
+    allow: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, at: Place) -> "Model":
-        at.only("name")
-        return cls(at.matching("name", r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", "a folder name"))
+        at.only("name", "allow")
+        return cls(
+            at.matching("name", r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", "a folder name"),
+            read_model_opt_ins(at),
+        )
 
     def document(self) -> dict[str, Value]:
-        return {"name": self.name}
+        known: dict[str, Value] = {"allow": list(self.allow)} if self.allow else {}
+        return known | {"name": self.name}
+
+
+def read_model_opt_ins(at: Place) -> tuple[str, ...]:
+    allowed = at.texts("allow", ())
+    for name in allowed:
+        if name not in MODEL_OPT_INS:
+            at.fail("allow", f"{printable(name)[:80]!r} is not one of {', '.join(MODEL_OPT_INS)}")
+    return allowed

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import cast
 
 from installer.errors import StepError
-from installer.node import DAEMON_JSON, Node
+from installer.node import Node
+from installer.node.paths import DAEMON_JSON
 from installer.systemd import stop_docker
 
 _LOG_OPTIONS = {"max-size": "100m", "max-file": "3"}

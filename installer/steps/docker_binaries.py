@@ -9,7 +9,9 @@ from installer.engine import CONTAINERD_UNIT
 from installer.errors import DamagedError
 from installer.index.components import Binary, Docker
 from installer.index.document import File
-from installer.node import BINARIES, Node, sync_folder
+from installer.node import Node
+from installer.node.files import sync_folder
+from installer.node.paths import BINARIES
 from installer.staging import Staging, file_digest, open_staged, pieces
 from installer.systemd import stop_docker, stop_unit
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from installer.engine import docker_silence
 from installer.node import Node
 from installer.systemd import is_active
 
@@ -18,8 +19,7 @@ class StartDocker:
         for unit in self.units:
             if not is_active(node, unit):
                 return f"{unit} is not active"
-        answer = node.ask("docker", "version", "--format", "{{.Server.Version}}")
-        return None if answer.succeeded else f"docker does not answer: {answer.stderr.strip()[-200:]}"
+        return docker_silence(node)
 
     def apply(self, node: Node) -> None:
         for unit in self.units:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from installer.errors import RebootNeededError, StepError
 from installer.index.components import Driver
 from installer.index.document import File
-from installer.node import STATE, Node
+from installer.node import Node
+from installer.node.paths import STATE
 from installer.staging import Staging, open_staged
 from installer.systemd import stop_cluster
 

@@ -6,6 +6,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from installer.engine import docker_silence
 from installer.errors import StepError
 from installer.index.components import Image
 from installer.index.document import File
@@ -35,6 +36,8 @@ class LoadImage:
         return f"vllm-airgap:{self.sequence}"
 
     def pending(self, node: Node) -> str | None:
+        if silence := docker_silence(node):
+            return silence
         staged = any(node.at(self.staging.place_of(file)).exists() for file in self.files)
         return self._lacking(node) or ("its files are staged still" if staged else None)
 
@@ -70,7 +73,7 @@ class LoadImage:
 
 
 def loaded_id(node: Node, image: Image) -> str | None:
-    """The ID under which docker has this image, layer for layer."""
+    """The ID under which docker has this image, layer for layer. Ask only a docker that answers."""
     for image_id in image.ids:
         found = _look(node, image_id)
         if found is not None and found == (image_id, image.diff_ids):

@@ -7,7 +7,8 @@ from pathlib import Path
 from installer.errors import DamagedError
 from installer.index.document import File
 from installer.model_folder import remove_strays, strays
-from installer.node import Node, sync_folder
+from installer.node import Node
+from installer.node.files import sync_folder
 from installer.receipt import RECEIPT, model_receipt
 from installer.staging import Staging, good_copies, inside_model
 

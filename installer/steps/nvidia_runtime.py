@@ -3,7 +3,8 @@
 import json
 from dataclasses import dataclass
 
-from installer.node import DAEMON_JSON, Node
+from installer.node import Node
+from installer.node.paths import DAEMON_JSON
 from installer.systemd import stop_cluster
 
 

@@ -6,7 +6,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from installer.index.document import File
-from installer.node import ETC, OPT, PROGRAM, Node, sync_file_system, sync_folder
+from installer.node import Node
+from installer.node.files import sync_file_system, sync_folder
+from installer.node.paths import ETC, OPT, PROGRAM
 from installer.pinned import TRUST_JSON, TRUSTED_KEYS, Pinned
 from installer.staging import Staging, open_staged
 from installer.trust.keys import PublicKey

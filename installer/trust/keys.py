@@ -5,18 +5,20 @@ import binascii
 import hashlib
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from installer.errors import NotAuthenticError
+from installer.errors import NotAuthenticError, UsageError, printable
 
 # SubjectPublicKeyInfo of id-ecPublicKey, prime256v1, uncompressed point (RFC 5480): the rest is X and Y.
 _P256_PREFIX = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
 _DER_SIZE = 91
 _PEM = re.compile(rb"\s*-----BEGIN PUBLIC KEY-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END PUBLIC KEY-----\s*")
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 LARGEST_KEY = 4096  # bytes of a .pub or .sig file
 
 
@@ -65,6 +67,31 @@ def parse_public_key(pem: bytes, name: str) -> PublicKey:
     except (binascii.Error, ValueError):
         raise _not_a_key(name) from None
     return PublicKey(der)
+
+
+def read_public_key(path: Path) -> PublicKey:
+    """The key that a person named. Raises UsageError where there is no such file, NotAuthenticError if it is no key."""
+    try:
+        with path.open("rb") as file:
+            pem = file.read(LARGEST_KEY + 1)
+    except OSError as error:
+        raise UsageError(
+            f"--trusted-key {path}: {error.strerror}", hint="name the .pub file that you got from who signs the bundles"
+        ) from error
+    if len(pem) > LARGEST_KEY:
+        raise _not_a_key(str(path))
+    return parse_public_key(pem, str(path))
+
+
+def parse_fingerprint(text: str) -> str:
+    """As people write it, with colons or spaces; all of it, as a prefix proves nothing. Raises UsageError."""
+    digits = text.replace(":", "").replace(" ", "").lower()
+    if not _FINGERPRINT.fullmatch(digits):
+        raise UsageError(
+            f"--fingerprint {printable(text)}: not all 64 hex digits of a SHA-256",
+            hint="`bundle keygen` and `bundle build` print it where the bundle is made",
+        )
+    return digits
 
 
 def _not_a_key(name: str) -> NotAuthenticError:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bundler.cache import Cache
-from bundler.sources.docker_save import cut
+from bundler.sources.image.docker_save.cutting import cut
 
 _PIECE = 2 << 20  # bytes, as they come from the daemon
 

@@ -15,7 +15,7 @@ from bundler.draft import drafting
 from bundler.http.client import Client
 from bundler.lock import LockedFile
 from bundler.progress import unwatched
-from bundler.sources.image.registry import take_image, take_locked
+from bundler.sources.image.registry.pulling import take_image, take_locked
 from bundler.workplace import Workplace
 from installer.index.strict import Place
 

@@ -14,7 +14,7 @@ from testbed.inputs import Inputs
 
 from benches.running import Taken, take
 
-_SHARDS = 4
+_SHARDS = 8
 _PIECES = 1023  # of a MiB each: a shard is not a round number of chunks
 _PIECE = 1 << 20  # bytes
 

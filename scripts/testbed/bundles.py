@@ -1,5 +1,6 @@
 """A signed bundle of the testbed's inputs, made by the product's own commands."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -14,6 +15,8 @@ from testbed.docker_tgz import VERSION as DOCKER_VERSION
 from testbed.host_docker import HostDocker
 from testbed.inputs import Inputs
 
+ROOT = Path(__file__).parents[2]  # where the product's packages are
+MANIFEST = "manifest.yaml"
 MODEL = "tiny-qwen2"
 NAME = "testbed"
 
@@ -30,6 +33,11 @@ class Release:
     def public_key(self) -> Path:
         return self.key.with_suffix(".pub")
 
+    @property
+    def sums_digest(self) -> str:
+        """By which a node tells this bundle from every other."""
+        return hashlib.sha256((self.bundle / "SHA256SUMS").read_bytes()).hexdigest()
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -38,13 +46,14 @@ class Wish:
     sequence: int = 1
     backend: str = "ray"
     name: str = NAME
+    max_model_len: int = 512
 
 
 def manifest(inputs: Inputs, wish: Wish) -> str:
     return f"""\
 format: 1
 name: {wish.name}
-version: "testbed"
+version: "testbed {wish.sequence}"
 sequence: {wish.sequence}
 target: {{arch: x86_64, glibc: "2.36", packages: rpm}}
 runtime: {{source: host}}
@@ -54,7 +63,7 @@ toolkit: {{version: {toolkit.VERSION}, url: {inputs.toolkit_tar}}}
 image: {{ref: "{inputs.image}", source: docker}}
 model: {{source: directory, path: {inputs.model}}}
 cluster: {{nodes: 2, gpus_per_node: 1, backend: {wish.backend}, shm_size: 1g}}
-serve: {{name: {MODEL}, tensor_parallel_size: 2, max_model_len: 512, args: [--enforce-eager]}}
+serve: {{name: {MODEL}, tensor_parallel_size: 2, max_model_len: {wish.max_model_len}, args: [--enforce-eager]}}
 """
 
 
@@ -71,11 +80,16 @@ def make_key(folder: Path, name: str) -> Path:
 def build(inputs: Inputs, docker: HostDocker, folder: Path, wish: Wish) -> Release:
     """Into ``folder``/bundle, with a key of its own beside it."""
     key = make_key(folder, "release")
-    description = folder / "manifest.yaml"
+    description = folder / MANIFEST
     description.write_text(manifest(inputs, wish))
-    bundle = folder / "bundle"
+    return build_described(description, docker, folder / "bundle", key)
+
+
+def build_described(description: Path, docker: HostDocker, bundle: Path, key: Path, product: Path = ROOT) -> Release:
+    """Into ``bundle``, of the manifest ``description``, by the product in the folder ``product``."""
+    words = ("build", str(description), "-o", str(bundle), "--key", str(key))
     with docker:
-        said = bundle_command("build", str(description), "-o", str(bundle), "--key", str(key), docker=docker)
+        said = bundle_command(*words, DOCKER_HOST=docker.address, PYTHONPATH=str(product))
     found = re.search(r"\b[0-9a-f]{64}\b(?=\s*$)", said)
     return Release(bundle, key, found[0] if found else "")
 
@@ -85,14 +99,16 @@ def clear(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def bundle_command(*words: str, docker: HostDocker | None = None) -> str:
+def bundle_command(*words: str, **environment: str) -> str:
     """``bundle WORDS`` as a person on the connected machine types it; its standard output."""
     command = (str(Path(sys.executable).with_name("bundle")), *words)
-    environment = dict(os.environ)
-    if docker:
-        environment["DOCKER_HOST"] = docker.address
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, env=environment, capture_output=True, text=True, check=False
+        command,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         raise CommandError(command, done.stdout + done.stderr)

@@ -65,6 +65,12 @@ def chat(asker: Node, head: str) -> str | None:
     return str(json.loads(done.stdout)["choices"][0]["message"]["content"]) if done.returncode == 0 else None
 
 
+def longest_context(asker: Node, head: str) -> int:
+    """max_model_len, as the API tells it."""
+    models = json.loads(asker.run("curl", "--silent", "--fail", f"http://{head}:8000/v1/models").stdout)
+    return int(models["data"][0]["max_model_len"])
+
+
 def ray_gpus(head: Node) -> int:
     """As Ray counts them."""
     return int(head.run("docker", "exec", "vllm-airgap-node", "python3", "-c", _GPUS).stdout.split()[-1])

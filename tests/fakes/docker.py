@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from installer.node import Output
+from installer.node.processes import Output
 from tests.fakes.changes import Changes
 
 _DAEMON_JSON = "etc/docker/daemon.json"
@@ -82,6 +82,8 @@ class FakeDocker:
             ("version", "--format"): self._version,
             ("info", "--format"): self._info,
             ("image", "inspect"): self._inspect_image,
+            ("image", "ls"): self._list_images,
+            ("ps", "--all"): self._list_containers,
             ("container", "inspect"): self._inspect_container,
         }
         if look := looks.get(arguments[:2]):
@@ -97,6 +99,7 @@ class FakeDocker:
             return self._load(b"".join(stdin))
         changes: dict[str, Callable[..., Output]] = {
             "tag": self._tag,
+            "rmi": self._untag,
             "rm": self._remove,
             "stop": self._remove,
             "run": self._run,
@@ -106,6 +109,30 @@ class FakeDocker:
     def _tag(self, name: str, tag: str) -> Output:
         self.tags[tag] = self.images[name].image_id
         return Output(0, "", "")
+
+    def _untag(self, tag: str) -> Output:
+        """The last name of an image takes it along, unless a container needs it."""
+        if tag not in self.tags:
+            return _refused(f"No such image: {tag}")
+        image_id = self.tags[tag]
+        if list(self.tags.values()).count(image_id) == 1:
+            if any(container.image == image_id for container in self.containers.values()):
+                return _refused(f"conflict: unable to delete {tag} (cannot be forced) - container is using it")
+            del self.images[image_id]
+        del self.tags[tag]
+        return Output(0, f"Untagged: {tag}\n", "")
+
+    def _list_images(self, *words: str) -> Output:
+        assert words[:-1] == ("--no-trunc", "--format", "{{.Tag}} {{.ID}}"), words
+        named = [(tag.rpartition(":"), image_id) for tag, image_id in self.tags.items()]
+        rows = [f"{tag} {image_id}\n" for (name, _, tag), image_id in named if name == words[-1]]
+        return Output(0, "".join(rows), "")
+
+    def _list_containers(self, *words: str) -> Output:
+        assert words[:-1] == ("--quiet", "--filter"), words
+        image_id = words[-1].removeprefix("ancestor=")
+        using = [name for name, container in self.containers.items() if container.image == image_id]
+        return Output(0, "".join(f"{name}\n" for name in using), "")
 
     def _remove(self, *words: str) -> Output:
         """Both of `rm -f NAME` and `stop -t 60 NAME`, as our containers are run with --rm."""

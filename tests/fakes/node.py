@@ -7,7 +7,8 @@ from pathlib import Path
 
 from installer.container import CONTAINER
 from installer.errors import AirgapError
-from installer.node import Node, Output
+from installer.node import Node
+from installer.node.processes import Output
 from installer.runner import halt_node, halt_serve, program, run_node, run_serve
 from installer.steps.cluster import NODE_UNIT, SERVE_UNIT
 from tests.fakes.changes import Changes
@@ -34,22 +35,23 @@ class FakeNode(Node):
     def __init__(self, root: Path, ip: str = "10.0.0.1") -> None:
         super().__init__(root=root)
         self.changes = Changes()
-        self.systemd = FakeSystemd(root, self.changes, self._after_reload)
+        self.systemd = FakeSystemd(root, self.changes, self._after_reload, self.clock)
         self.docker = FakeDocker(root, self.changes, self.finds, self._in_container)
         self.rpm = FakeRpm(root, self.changes)
         self.dpkg = FakeDpkg(root, self.changes)
         self.nvidia = FakeNvidia(root, self.changes, lambda: bool(self.docker.containers))
         self.ip = ip
         self.arch = "x86_64"
+        self.libc = "glibc 2.36"
         self.as_root = True
         self.groups = {"root"}
         self.free = 1 << 40
-        self.now = 0.0
+        self.now = 1000.0
         self.reachable: set[tuple[str, int]] = set()
         self.web: dict[str, tuple[int, bytes]] = {}
         self.ray: list[tuple[str, int]] | None = None
         self.server: tuple[str, ...] | None = None
-        self.journal: list[str] = []
+        self.journal: dict[str, list[str]] = {NODE_UNIT: [], SERVE_UNIT: []}
         self.on_sleep: Callable[[], None] = lambda: None
         self.in_program = False  # while another program works, which goes on when ours is killed
         self._in_unit = False
@@ -62,8 +64,12 @@ class FakeNode(Node):
             self.give_program(f"/usr/bin/{name}")
         self.systemd.actions = {
             "docker.service": UnitActions(self.docker.start, self.docker.stop),
-            NODE_UNIT: UnitActions(lambda: self._run_unit(run_node), lambda: self._end_unit(halt_node)),
-            SERVE_UNIT: UnitActions(lambda: self._run_unit(run_serve), lambda: self._end_unit(halt_serve)),
+            NODE_UNIT: UnitActions(
+                lambda: self._run_unit(NODE_UNIT, run_node), lambda: self._end_unit(NODE_UNIT, halt_node)
+            ),
+            SERVE_UNIT: UnitActions(
+                lambda: self._run_unit(SERVE_UNIT, run_serve), lambda: self._end_unit(SERVE_UNIT, halt_serve)
+            ),
         }
 
     def run_kernel(self, release: str) -> None:
@@ -146,8 +152,8 @@ class FakeNode(Node):
         return Output(0, "", "")
 
     def _journalctl(self, arguments: tuple[str, ...]) -> Output:
-        assert arguments[-2:] == ("-u", NODE_UNIT), arguments
-        return Output(0, "".join(f"{line}\n" for line in self.journal), "")
+        assert arguments[-2] == "-u", arguments
+        return Output(0, "".join(f"{line}\n" for line in self.journal[arguments[-1]]), "")
 
     def _restorecon(self, arguments: tuple[str, ...]) -> Output:
         options, path = arguments
@@ -192,6 +198,10 @@ class FakeNode(Node):
     def machine(self) -> str:
         return self.arch
 
+    @property
+    def c_library(self) -> str:
+        return self.libc
+
     def connects(self, host: str, port: int, timeout: float = 3) -> bool:  # noqa: ARG002
         return (host, port) in self.reachable
 
@@ -215,7 +225,7 @@ class FakeNode(Node):
 
     # --- the cluster's units
 
-    def _run_unit(self, run: Callable[[Node], None]) -> str:
+    def _run_unit(self, unit: str, run: Callable[[Node], None]) -> str:
         """A simple service is active while its program waits, and about to be started again once it failed."""
         self._in_unit = True
         try:
@@ -223,18 +233,18 @@ class FakeNode(Node):
         except StillWaitingError:
             return "active"
         except (AirgapError, _UnitFailedError) as error:
-            self.journal.append(f"error: {error}")
+            self.journal[unit].append(f"error: {error}")
             return "activating"
         finally:
             self._in_unit = False
         return "active"
 
-    def _end_unit(self, halt: Callable[[Node], None]) -> None:
+    def _end_unit(self, unit: str, halt: Callable[[Node], None]) -> None:
         """What the program of ExecStop leaves behind systemd kills; the server lives in the container."""
         try:
             halt(self)
         except AirgapError as error:
-            self.journal.append(f"error: {error}")
+            self.journal[unit].append(f"error: {error}")
         self.server = None
 
     def _after_reload(self) -> None:

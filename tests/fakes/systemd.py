@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from installer.node import Output
+from installer.node.processes import Output
 from tests.fakes.changes import Changes
 
 _FOLDERS = ("etc/systemd/system", "usr/lib/systemd/system")
@@ -32,8 +32,10 @@ class FakeSystemd:
     root: Path
     changes: Changes
     reloaded: Callable[[], None]
+    clock: Callable[[], float]
     actions: dict[str, UnitActions] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
+    since: dict[str, float] = field(default_factory=dict)
     loaded: dict[str, bytes] = field(default_factory=dict)
 
     def command(self, arguments: tuple[str, ...]) -> Output:
@@ -63,6 +65,14 @@ class FakeSystemd:
             if self._is_enabled(unit).succeeded:
                 self._start(unit)
 
+    def end(self, unit: str) -> None:
+        """Its program ended by itself, and is about to be started again."""
+        self.states[unit] = "activating"
+
+    def restart_by_itself(self, unit: str) -> None:
+        self.states[unit] = "active"
+        self.since[unit] = self.clock()
+
     def shut_down(self) -> None:
         for unit in reversed(list(self.states)):
             self._stop(unit)
@@ -81,10 +91,16 @@ class FakeSystemd:
         state = self.states.get(unit, "inactive")
         return Output(0 if state == "active" else 3, f"{state}\n", "")
 
-    def _show(self, option: str, name: str, unit: str) -> Output:
-        assert (option, name) == ("-p", "NeedDaemonReload")
-        stale = self.loaded.get(unit) != self._file(unit)
-        return Output(0, f"{name}={'yes' if stale else 'no'}\n", "")
+    def _show(self, *words: str) -> Output:
+        *options, unit = words
+        names = options[1::2]
+        assert options[::2] == ["-p"] * len(names), options
+        shown = {
+            "NeedDaemonReload": "yes" if self.loaded.get(unit) != self._file(unit) else "no",
+            "ActiveState": self.states.get(unit, "inactive"),
+            "ActiveEnterTimestampMonotonic": str(int(self.since.get(unit, 0) * 1e6)),
+        }
+        return Output(0, "".join(f"{name}={shown[name]}\n" for name in names), "")
 
     def _reload(self) -> Output:
         self.reload()
@@ -121,6 +137,7 @@ class FakeSystemd:
         if not self._program(unit).is_file():
             self.states[unit] = "failed"
             return failed(f"Job for {unit} failed because of unavailable resources.")
+        self.since[unit] = self.clock()
         self.states[unit] = self._actions(unit).start()
         return failed(f"Job for {unit} failed.") if self.states[unit] == "failed" else OK
 

@@ -14,18 +14,19 @@ HOMES = {
     "tqdm": ("bundler.console", "installer.console"),
     "requests": ("bundler.http",),
     "urllib3": ("bundler.http",),
-    "docker": ("bundler.sources.docker",),
+    "docker": ("bundler.sources.image.docker",),
     "yaml": ("bundler.manifest",),
     "cryptography": ("bundler.signing", "installer.trust"),
     "huggingface_hub": ("bundler.sources.model.huggingface_api",),
     "httpx2": ("bundler.sources.model.huggingface_api",),
-    "isal": ("bundler.sources",),
+    "isal": ("bundler.sources.image.layers",),
     "elftools": ("bundler.elf",),
     "pbs_installer": ("bundler.sources.runtime.standalone",),
     "rpmfile": ("bundler.packages.rpm",),
     "zstandard": ("bundler.packages.deb",),
 }
 SHARED = ("installer.index", "installer.trust", "installer.errors")
+OF_THE_MACHINE = ("ctypes", "fcntl", "http", "multiprocessing", "socket", "subprocess", "time")
 NO_STEP_IMPORTS = ("installer.steps", "installer.roles", "installer.cli")
 
 
@@ -87,3 +88,32 @@ def test_a_step_imports_no_other_step_no_role_and_no_cli() -> None:
 def test_no_command_is_a_shell_string() -> None:
     calls = [(name, node) for name, tree in modules() for node in ast.walk(tree) if isinstance(node, ast.keyword)]
     assert [name for name, keyword in calls if keyword.arg == "shell"] == []
+
+
+def test_only_the_nodes_own_package_knows_processes_sockets_and_the_clock() -> None:
+    """What is in installer.inside runs in the container."""
+    homes = ("installer.node", "installer.inside")
+    offline = [(by, what) for by, what in IMPORTS if within(by, ("installer",)) and within(what, OF_THE_MACHINE)]
+    assert len(offline) > 5
+    assert [(by, what) for by, what in offline if not within(by, homes)] == []
+
+
+def test_only_the_nodes_own_package_opens_an_absolute_path() -> None:
+    """Elsewhere such a path is a word that `Node.at` puts below the node's root."""
+    openers = ("Path", "open")
+    calls = [
+        (name, call)
+        for name, tree in modules()
+        if within(name, ("installer",)) and not within(name, ("installer.node", "installer.inside"))
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name | ast.Attribute)
+    ]
+    words = [(name, ast.unparse(call.func), ast.unparse(word)) for name, call in calls for word in call.args[:1]]
+    opened = [(name, word) for name, function, word in words if function in openers and word.startswith(("'/", "f'/"))]
+    assert opened == []
+
+
+def test_node_is_the_one_door_to_processes() -> None:
+    """But for the command that another program of ours carries out in the same terminal."""
+    users = {by for by, what in IMPORTS if what == "installer.node.processes" and not within(by, ("installer.node",))}
+    assert users == {"installer.handover"}

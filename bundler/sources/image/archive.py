@@ -9,11 +9,11 @@ from pathlib import Path
 from bundler.cache import Cache
 from bundler.lock import LockedImage
 from bundler.progress import Advance, Meter
-from bundler.sources import docker_record
-from bundler.sources.docker_documents import read_manifest
-from bundler.sources.docker_gunzip import Gunzip
-from bundler.sources.docker_save import cut
-from bundler.sources.oci import Origin, Parts, lay_out
+from bundler.sources.image import taken_before
+from bundler.sources.image.docker_save.cutting import cut
+from bundler.sources.image.docker_save.documents import read_manifest
+from bundler.sources.image.layers.gunzip import Gunzip
+from bundler.sources.image.layout import Origin, Parts, lay_out
 from installer.errors import AirgapError, UsageError
 
 _PIECE = 1 << 20  # bytes
@@ -47,7 +47,7 @@ def _cut(path: Path, cache: Cache, meter: Meter) -> Parts:
         with meter(f"read {path.name}", os.fstat(file.fileno()).st_size) as advance:
             pieces = _pieces(file, advance)
             parts = cut(_gunzipped(pieces) if start.startswith(_GZIP) else pieces, cache, _unheard)
-    docker_record.remember(cache, parts.image_id, parts)
+    taken_before.remember(cache, parts.image_id, parts)
     return parts
 
 
@@ -71,7 +71,7 @@ def _unheard(_count: int) -> None:
 def _recall(path: Path, cache: Cache) -> Parts | None:
     """The same image has the same ID, in whatever archive: what it was cut into is known by that."""
     saved = _find_manifest(path)
-    return docker_record.recall(cache, f"sha256:{read_manifest(saved).config_digest}") if saved else None
+    return taken_before.recall(cache, f"sha256:{read_manifest(saved).config_digest}") if saved else None
 
 
 def _find_manifest(path: Path) -> bytes | None:

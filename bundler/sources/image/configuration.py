@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bundler.sources.docker_documents import demand_platform
+from bundler.sources.image.docker_save.documents import demand_platform
 from installer.errors import DamagedError
 from installer.index.strict import Place
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bundler.sources.image.configuration import Configuration
-from bundler.sources.image.contents import Distribution, LayerContents
+from bundler.sources.image.layers.contents import Distribution, LayerContents
 from installer.errors import RefusedError, printable
 
 _TOLD = ("ray", "torch", "vllm")

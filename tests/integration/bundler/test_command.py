@@ -61,6 +61,18 @@ def test_a_stopped_build_leaves_nothing_half(
     assert b'"signed"' in site.manifest.with_suffix(".lock").read_bytes()
 
 
+def test_lock_and_build_say_what_a_person_should_know(site: Site, environment: dict[str, str]) -> None:
+    site.build_unsigned("first")
+    in_cache = {**environment, "VLLM_AIRGAP_CACHE": str(site.folder / "cache")}
+
+    def bundle(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run((*COMMAND, *arguments), env=in_cache, capture_output=True, text=True, check=True)
+
+    assert "backend: mp (the image holds no Ray)" in bundle("lock", str(site.manifest)).stdout.splitlines()
+    done = bundle("build", str(site.manifest), "-o", str(site.folder / "second"), "--quiet")
+    assert "warning: sequence: 7 was built already, with other content" in done.stderr  # a Python is packed in earnest
+
+
 def wait_for_reading(pid: int, path: Path) -> None:
     """Until the process has ``path`` open."""
     deadline = time.monotonic() + 60

@@ -14,7 +14,7 @@ from testbed.host_docker import HostDocker
 from bundler.cache import Cache
 from bundler.lock import LockedImage
 from bundler.progress import unwatched
-from bundler.sources.docker import take_image
+from bundler.sources.image.docker import take_image
 from installer.errors import UnreachableError
 
 SHARED = Path(__file__).parents[3] / "build/host-docker/programs"

@@ -11,9 +11,9 @@ import pytest
 
 from bundler.cache import Cache
 from bundler.progress import unwatched
-from bundler.sources.docker import take_image
+from bundler.sources.image.docker import take_image
 from installer.errors import UnreachableError
-from tests.unit.bundler.sources.docker_streams import FakeImage, tar
+from tests.unit.bundler.sources.image.docker_save.docker_streams import FakeImage, tar
 
 IMAGE = FakeImage((tar({"etc/note": b"0123456789abcdef" * 200_000}),))
 

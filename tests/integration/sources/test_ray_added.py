@@ -16,9 +16,9 @@ from bundler.http.client import Client
 from bundler.http.patience import Patience
 from bundler.lock import LockedImage
 from bundler.progress import unwatched
-from bundler.sources.docker import take_image
-from bundler.sources.image.ray_added import add_ray
-from bundler.sources.image.ray_wheels import RAY, wheels_for
+from bundler.sources.image.docker import take_image
+from bundler.sources.image.ray.added import add_ray
+from bundler.sources.image.ray.wheels import RAY, wheels_for
 from bundler.workplace import Workplace
 
 SHARED = Path(__file__).parents[3] / "build/host-docker/programs"

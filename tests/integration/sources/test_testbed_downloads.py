@@ -7,9 +7,9 @@ from testbed import docker_tgz, driver, inputs, toolkit
 
 from bundler.cache import Cache
 from bundler.packages.reading import read_package
-from bundler.sources.docker_archive import read_binaries
+from bundler.sources.docker_programs import read_binaries
 from bundler.sources.driver_run import check_run
-from bundler.sources.toolkit import PACKAGES, take_packages
+from bundler.sources.toolkit_packages import PACKAGES, take_packages
 from installer.errors import DamagedError, RefusedError
 from installer.index.document import Target
 

@@ -131,13 +131,14 @@ class Site:
         return load_key(self.folder / "release.key", bytes)
 
     def build(self, name: str = "out") -> Built:
-        return build(
-            read_manifest(self.manifest),
-            Path(name) if name == "." else self.folder / name,
-            self.key,
-            self.asked.sources(),
-            self.work,
-        )
+        return self._build(name, self.key)
+
+    def build_unsigned(self, name: str = "out") -> Built:
+        return self._build(name, None)
+
+    def _build(self, name: str, key: SigningKey | None) -> Built:
+        target = Path(name) if name == "." else self.folder / name
+        return build(read_manifest(self.manifest), target, key, self.asked.sources(), self.work)
 
     def rewrite(self, old: str, new: str) -> None:
         text = self.manifest.read_text()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bundler.build import lock_manifest
-from bundler.lock import Lock, lock_path, read_lock
+from bundler.lock import Lock, Release, lock_path, read_lock
 from bundler.manifest import Manifest, read_manifest
 from bundler.progress import unwatched
 from bundler.workplace import Found, Workplace
@@ -186,13 +186,57 @@ def test_a_model_that_changed_since_it_was_locked_is_refused(site: Site, change:
 
 def test_the_same_sequence_with_other_content_is_refused(site: Site) -> None:
     site.build("first")
-    site.rewrite("name: tiny\n", "name: tiny\nserve: {max_model_len: 512}\n")
+    change(site)
     with pytest.raises(RefusedError, match="signed already, with other content") as caught:
         site.build("second")
     assert caught.value.hint == "set `sequence: 8` in the manifest"
     assert not (site.folder / "second").exists()
     site.rewrite("sequence: 7", "sequence: 8")
     site.build("second")
+
+
+def change(site: Site) -> None:
+    site.rewrite("name: tiny\n", "name: tiny\nserve: {max_model_len: 512}\n")
+
+
+def test_an_unsigned_bundle_is_in_the_lock_before_it_has_its_name(site: Site) -> None:
+    digest = site.build_unsigned("first").sealed.sums_digest
+    assert lock_of(site).unsigned == Release(7, digest)
+    assert lock_of(site).signed is None
+
+
+def test_after_an_unsigned_bundle_other_content_is_warned_of(site: Site) -> None:
+    first = site.build_unsigned("first")
+    change(site)
+    second = site.build_unsigned("second")
+    third = site.build("third")
+    assert first.warning == ""
+    assert "sequence: 7 was built already, with other content" in second.warning
+    assert "`sequence: 8`" in second.warning
+    assert third.warning == ""  # the same as the second
+
+
+def test_a_key_does_not_silence_the_warning(site: Site) -> None:
+    site.build_unsigned("first")
+    change(site)
+    assert "was built already" in site.build("second").warning
+
+
+def test_after_a_signed_bundle_an_unsigned_one_with_other_content_is_refused(site: Site) -> None:
+    site.build("first")
+    site.rewrite("sequence: 7", "sequence: 8")
+    site.build_unsigned("second")
+    site.rewrite("sequence: 8", "sequence: 7")
+    change(site)
+    with pytest.raises(RefusedError, match="signed already, with other content"):
+        site.build_unsigned("third")
+
+
+def test_a_bundle_that_is_signed_in_the_end_is_no_longer_unsigned(site: Site) -> None:
+    digest = site.build_unsigned("first").sealed.sums_digest
+    site.build("second")
+    site.build_unsigned("third")
+    assert (lock_of(site).signed, lock_of(site).unsigned) == (Release(7, digest), None)
 
 
 def test_a_lower_sequence_is_refused_before_anything_is_asked(site: Site) -> None:
@@ -234,6 +278,14 @@ def test_only_what_the_manifest_names_is_in_the_bundle(site: Site) -> None:
     index = parse_index((site.build().folder / "bundle.json").read_bytes())
     assert (index.driver, index.docker, index.toolkit) == (None, None, None)
     assert {file.kind for file in index.files} == {"launcher", "runtime", "image", "model"}
+
+
+def test_what_was_allowed_by_name_is_in_the_index(site: Site) -> None:
+    assert site.build("first").sealed.index.model.allow == ()
+    site.rewrite("tiny-model", "tiny-model, allow: [code]")
+    site.rewrite("sequence: 7", "sequence: 8\nserve: {allow: [trust-remote-code]}")
+    index = parse_index((site.build("second").folder / "bundle.json").read_bytes())
+    assert (index.model.allow, index.serve.allow) == (("code",), ("trust-remote-code",))
 
 
 def test_names_that_differ_only_in_case_are_refused(site: Site) -> None:

@@ -5,10 +5,11 @@ import io
 import json
 from pathlib import Path
 
+import click
 import pytest
 
-from bundler.cli import bundle, run
-from bundler.signing import load_key
+from bundler.cli import bundle, making_commands, run
+from bundler.signing import load_key, write_signature
 from tests.unit.bundler.making import Site
 
 Output = pytest.CaptureFixture[str]
@@ -33,7 +34,7 @@ def test_a_mistyped_command_is_2(arguments: tuple[str, ...], capsys: Output) -> 
 
 
 def test_help_is_there_for_every_command(capsys: Output) -> None:
-    for name in bundle.commands:
+    for name in bundle.list_commands(click.Context(bundle)):
         assert run((name, "-h")) == 0
     assert "--fingerprint" in capsys.readouterr().out
 
@@ -106,6 +107,46 @@ def test_verify_of_no_bundle(tmp_path: Path) -> None:
     assert run(("verify", str(tmp_path))) == 3
 
 
+@pytest.mark.parametrize(
+    ("damage", "code", "verdict"),
+    [
+        ("SHA256SUMS", 3, "not authentic"),
+        ("bundle.json", 5, "content differs"),
+        ("driver/driver.run", 5, "content differs"),
+    ],
+)
+def test_a_script_reads_one_document_also_when_verify_fails(
+    site: Site, out: str, capsys: Output, damage: str, code: int, verdict: str
+) -> None:
+    path = Path(out, damage)
+    content = bytearray(path.read_bytes())
+    content[10] ^= 1
+    path.unlink()
+    path.write_bytes(content)
+    assert run(("verify", out, "--trusted-key", str(site.public_key), "-o", "json")) == code
+    written = capsys.readouterr()
+    document = json.loads(written.out)
+    assert (document["verdict"], document["authenticated"], document["exit_code"]) == (verdict, False, code)
+    assert written.err.splitlines()[0] == f"error: {document['error']}"
+    assert damage in document["error"]
+
+
+def test_the_document_tells_the_exit_code(site: Site, out: str, tmp_path: Path, capsys: Output) -> None:
+    anchored = ("--trusted-key", str(site.public_key))
+    for arguments, code in (((out, *anchored), 0), ((out,), 3), ((str(tmp_path / "none"), *anchored), 7)):
+        assert run(("verify", *arguments, "-o", "json")) == code
+        document = json.loads(capsys.readouterr().out)
+        assert document["exit_code"] == code
+        assert document["authenticated"] == (code == 0)
+
+
+def test_a_malformed_bundle_is_told_as_one_document(site: Site, out: str, capsys: Output) -> None:
+    Path(out, "SHA256SUMS").write_bytes(b"nonsense\n")
+    write_signature(Path(out), b"nonsense\n", site.key)
+    assert run(("verify", out, "--trusted-key", str(site.public_key), "-o", "json")) == 4
+    assert json.loads(capsys.readouterr().out)["verdict"] == "malformed"
+
+
 def test_inspect_prints_the_index(out: str, capsys: Output) -> None:
     assert run(("inspect", out)) == 0
     assert "tiny" in capsys.readouterr().out
@@ -125,7 +166,19 @@ def test_keygen_and_sign(site: Site, out: str, capsys: Output) -> None:
     shown = capsys.readouterr().out
     assert "sequence     7" in shown
     assert "target       x86_64" in shown
+    assert "allowed      nothing by name" in shown
     assert run(("verify", out, "--fingerprint", fingerprint)) == 0
+
+
+def test_sign_and_inspect_show_what_was_allowed_by_name(site: Site, capsys: Output) -> None:
+    site.rewrite("tiny-model", "tiny-model, allow: [pickle, code]")
+    site.rewrite("sequence: 7", "sequence: 7\nserve: {allow: [trust-remote-code]}")
+    out = str(site.build().folder)
+    allowed = "model: pickle, code; serve: trust-remote-code"
+    assert run(("sign", out, "-y", "--key", str(site.folder / "release.key"))) == 0
+    assert f"allowed      {allowed}" in capsys.readouterr().out
+    assert run(("inspect", out)) == 0
+    assert f"allowed        {allowed}" in capsys.readouterr().out
 
 
 def test_sign_asks_first(site: Site, out: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +223,7 @@ def test_what_the_system_refuses_is_7(
     def fail(*_: object, **__: object) -> None:
         raise raised
 
-    monkeypatch.setattr(bundle.commands["init"], "callback", fail)
+    monkeypatch.setattr(making_commands.init, "callback", fail)
     assert run(("init",)) == code
     assert str(raised.strerror) in capsys.readouterr().err
 
@@ -179,7 +232,7 @@ def test_a_stopped_command_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(bundle.commands["init"], "callback", stop)
+    monkeypatch.setattr(making_commands.init, "callback", stop)
     assert run(("init",)) == 130
 
 
@@ -187,6 +240,6 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def bug(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(bundle.commands["init"], "callback", bug)
+    monkeypatch.setattr(making_commands.init, "callback", bug)
     with pytest.raises(ZeroDivisionError):
         run(("init",))

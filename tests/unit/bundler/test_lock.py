@@ -7,7 +7,7 @@ import pytest
 
 from bundler.build import lock_manifest
 from bundler.busy import alone
-from bundler.lock import Lock, Signed, lock_path, parse_lock, read_lock, render_lock, write_lock
+from bundler.lock import Lock, Release, lock_path, parse_lock, read_lock, render_lock, write_lock
 from bundler.manifest import read_manifest
 from installer.errors import LockedError, RefusedError, UsageError
 from tests.unit.bundler.making import Site
@@ -59,22 +59,31 @@ def test_a_broken_lock_says_what_to_do(tmp_path: Path, data: bytes) -> None:
 
 def test_a_failed_write_leaves_the_old_lock(tmp_path: Path) -> None:
     path = tmp_path / "m.lock"
-    write_lock(path, Lock(signed=Signed(1, "a" * 64)))
+    write_lock(path, Lock(signed=Release(1, "a" * 64)))
     (tmp_path / "m.lock.partial").mkdir()
     with pytest.raises(IsADirectoryError):
         write_lock(path, Lock())
-    assert read_lock(path) == Lock(signed=Signed(1, "a" * 64))
+    assert read_lock(path) == Lock(signed=Release(1, "a" * 64))
+
+
+def test_what_was_built_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "m.lock"
+    lock = Lock(signed=Release(7, "a" * 64), unsigned=Release(8, "b" * 64))
+    write_lock(path, lock)
+    assert read_lock(path) == lock
 
 
 def test_sequences() -> None:
-    signed = Signed(5, "a" * 64)
+    signed = Release(5, "a" * 64)
     signed.refuse_lower(5)
-    signed.refuse_other(5, "a" * 64)
-    signed.refuse_other(6, "b" * 64)
     with pytest.raises(RefusedError):
         signed.refuse_lower(4)
+    for same_or_next in (signed, Release(6, "b" * 64)):
+        signed.refuse_other(same_or_next)
+        assert signed.doubt(same_or_next) == ""
     with pytest.raises(RefusedError):
-        signed.refuse_other(5, "b" * 64)
+        signed.refuse_other(Release(5, "b" * 64))
+    assert "sequence: 5 was built already" in signed.doubt(Release(5, "b" * 64))
 
 
 def test_a_lock_that_cannot_be_replaced_leaves_nothing_beside_it(tmp_path: Path) -> None:

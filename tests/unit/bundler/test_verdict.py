@@ -74,5 +74,6 @@ def test_inspect_tells_what_is_in_it(out: Path) -> None:
     said = dict(describe(read_index(out)))
     assert said["version"] == "7 (sequence 7)"
     assert said["driver"] == "550.10"
+    assert said["allowed"] == "nothing by name"
     assert said["docker files"].endswith("digest known by: first use")
     assert not any(word in text for text in said.values() for word in ("verified", "authentic", "trust"))

@@ -56,8 +56,10 @@ def test_a_whole_bundle_of_a_trusted_key_is_verified(run: Run, made: MadeBundle,
     assert f"verified: {len(made.index.files)} files, by {public_key().fingerprint}" in ended.out
 
 
-def test_a_fingerprint_is_an_anchor_in_either_case(run: Run, made: MadeBundle) -> None:
-    assert run("verify", made.folder, "--fingerprint", public_key().fingerprint.upper()).code == 0
+def test_a_fingerprint_is_an_anchor_as_people_write_it(run: Run, made: MadeBundle) -> None:
+    digits = public_key().fingerprint
+    for text in (digits.upper(), ":".join(digits[n : n + 2] for n in range(0, 64, 2))):
+        assert run("verify", made.folder, "--fingerprint", text).code == 0
 
 
 def test_without_an_anchor_nothing_is_called_verified(run: Run, made: MadeBundle) -> None:
@@ -98,8 +100,6 @@ def test_an_install_without_a_role_is_no_mistake_yet(run: Run) -> None:
         ("install", "--nonsense"),
         ("install", "a", "b"),
         ("verify",),
-        ("verify", "x", "--fingerprint", "ab12"),
-        ("verify", "x", "--trusted-key", "/nowhere"),
     ],
 )
 def test_what_click_refuses_is_a_usage_error(run: Run, arguments: tuple[str, ...]) -> None:
@@ -107,6 +107,23 @@ def test_what_click_refuses_is_a_usage_error(run: Run, arguments: tuple[str, ...
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("error: ")
     assert ended.err.endswith("hint: vllm-airgap --help\n")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "error"),
+    [
+        ("--fingerprint", "ab12", "not all 64 hex digits of a SHA-256"),
+        ("--trusted-key", "/nowhere", "No such file or directory"),
+    ],
+)
+def test_an_anchor_that_cannot_be_read_is_a_usage_error_with_a_hint(
+    run: Run, option: str, value: str, error: str
+) -> None:
+    ended = run("verify", "x", option, value)
+    assert (ended.code, ended.out) == (2, "")
+    first, hint = ended.err.splitlines()
+    assert first == f"error: {option} {value}: {error}"
+    assert hint.startswith("hint: ")
 
 
 def test_a_file_that_is_no_key_is_not_an_anchor(run: Run, made: MadeBundle, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from installer.errors import StepError
 from installer.health import Health, api_pending, look, read_model_names, wait_for_api
 from installer.runner import load_config
 from installer.settings import NodeConfig
-from installer.steps.cluster import NODE_UNIT
+from installer.steps.cluster import NODE_UNIT, SERVE_UNIT
 from tests.fakes.bundle import MadeBundle
 from tests.fakes.installing import HEAD, WORKER, install
 from tests.fakes.node import FakeNode
@@ -55,7 +55,8 @@ def test_a_worker_tells_that_its_head_is_away(worker: FakeNode) -> None:
 
 def test_a_container_that_never_comes_up_is_an_error_with_its_last_words(head: FakeNode) -> None:
     head.docker.containers.clear()
-    head.journal = ["starting", "docker: Error response from daemon: could not select device driver", "restarting"]
+    refusal = "docker: Error response from daemon: could not select device driver"
+    head.journal[NODE_UNIT] = ["starting", refusal, "restarting"]
     with pytest.raises(StepError, match="is not running: docker: Error response from daemon: could not") as caught:
         look(head, config_of(head))
     assert caught.value.hint == f"journalctl -u {NODE_UNIT} tells more"
@@ -70,9 +71,57 @@ def test_a_container_that_comes_up_late_is_waited_for(head: FakeNode) -> None:
 
 def test_a_unit_that_is_not_active_is_an_error(head: FakeNode) -> None:
     head.systemd.states[NODE_UNIT] = "activating"
-    head.journal = []
+    head.journal[NODE_UNIT] = []
     with pytest.raises(StepError, match=f"{NODE_UNIT} is not active: its journal is empty"):
         look(head, config_of(head))
+
+
+def ends_after(node: FakeNode, unit: str, seconds: float) -> None:
+    """From now on the unit's program lives that long, and systemd starts it again 5 seconds later."""
+
+    def pass_time() -> None:
+        age = (node.now - node.systemd.since[unit]) % (seconds + 5)
+        if node.systemd.states[unit] == "active" and age >= seconds:
+            node.systemd.end(unit)
+        elif node.systemd.states[unit] == "activating" and age < seconds:
+            node.systemd.restart_by_itself(unit)
+
+    node.systemd.restart_by_itself(unit)
+    node.on_sleep = pass_time
+
+
+@pytest.mark.parametrize("unit", [NODE_UNIT, SERVE_UNIT])
+def test_a_unit_that_ends_again_and_again_is_named_with_its_last_words(head: FakeNode, unit: str) -> None:
+    ends_after(head, unit, 3)
+    head.journal[unit] = ["starting", "RuntimeError: Engine core initialization failed", "bye"]
+    with pytest.raises(StepError, match=f"{unit} .*: RuntimeError: Engine core initialization failed") as caught:
+        look(head, config_of(head))
+    assert caught.value.hint == f"journalctl -u {unit} tells more"
+
+
+def test_a_worker_that_waits_must_stay_up_too(worker: FakeNode) -> None:
+    ends_after(worker, NODE_UNIT, 3)
+    with pytest.raises(StepError, match=NODE_UNIT):
+        look(worker, config_of(worker))
+
+
+def test_a_fresh_install_sees_its_units_up_for_a_while(node: FakeNode, made: MadeBundle) -> None:
+    install(node, made, HEAD)
+    for unit in (NODE_UNIT, SERVE_UNIT):
+        assert node.now - node.systemd.since[unit] >= 10
+
+
+def test_what_is_long_up_is_not_waited_for(head: FakeNode) -> None:
+    began = head.now
+    look(head, config_of(head))
+    assert head.now == began
+
+
+def test_a_unit_that_ended_once_is_given_time(head: FakeNode) -> None:
+    head.systemd.restart_by_itself(SERVE_UNIT)
+    began = head.now
+    look(head, config_of(head))
+    assert head.now == began + 10
 
 
 @pytest.mark.parametrize(
@@ -98,10 +147,12 @@ def test_another_service_on_the_port_lists_no_models(body: bytes) -> None:
 
 
 def test_waiting_tells_of_every_look(head: FakeNode) -> None:
+    began = head.now
+
     def things_come_up() -> None:
-        if head.now == 50:
+        if head.now == began + 50:
             head.ray = [("10.0.0.1", 1)]
-        if head.now == 100:
+        if head.now == began + 100:
             serve(head)
 
     head.on_sleep = things_come_up
@@ -110,6 +161,23 @@ def test_waiting_tells_of_every_look(head: FakeNode) -> None:
     waiting = f"http://{API} does not answer yet"
     assert list(dict.fromkeys(told)) == [waiting, f"{waiting}; not joined yet: 10.0.0.2"]
     assert len(told) == 20
+
+
+def test_waiting_tells_of_a_server_that_was_started_again(head: FakeNode) -> None:
+    ends_after(head, SERVE_UNIT, 40)
+    head.now += 1
+    head.journal[SERVE_UNIT] = ["torch.OutOfMemoryError: CUDA out of memory", "bye"]
+    told: list[str] = []
+
+    def tell(what: str) -> None:
+        told.append(what)
+        assert len(told) < 20
+        if "started again" in what:
+            serve(head)
+
+    wait_for_api(head, config_of(head), tell)
+    assert told[0] == f"http://{API} does not answer yet"
+    assert told[-1].endswith(f"{SERVE_UNIT} was started again: torch.OutOfMemoryError: CUDA out of memory")
 
 
 def test_without_ray_nobody_can_tell_which_peer_is_missing(head: FakeNode) -> None:

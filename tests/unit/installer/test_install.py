@@ -115,13 +115,27 @@ def test_wrong_options_change_nothing(node: FakeNode, made: MadeBundle, answers:
 
 
 def test_all_problems_are_told_at_once_and_nothing_was_changed(node: FakeNode, made: MadeBundle) -> None:
-    node.arch, node.free = "aarch64", 100
+    node.free = 100
+    node.at("/usr/bin/iptables").unlink()
     before = tree(node.root)
     with pytest.raises(EnvironmentProblemError) as caught:
         install(node, made, HEAD)
-    assert "machine: this node is aarch64" in str(caught.value)
+    assert "programs: iptables is not on this node" in str(caught.value)
     assert "space: / has" in str(caught.value)
-    assert "fix: take the bundle built for this machine" in str(caught.value)
+    assert "fix: make room on /" in str(caught.value)
+    assert tree(node.root) == before
+
+
+def test_a_bundle_for_another_machine_is_refused(node: FakeNode, made: MadeBundle) -> None:
+    """Nothing that could be mended on this node would help."""
+    node.arch, node.libc, node.free = "aarch64", "", 100
+    before = tree(node.root)
+    with pytest.raises(RefusedError) as caught:
+        install(node, made, HEAD)
+    assert caught.value.exit_code == 6
+    assert "machine: this node is aarch64" in str(caught.value)
+    assert "libc: this node has no glibc" in str(caught.value)
+    assert "space" not in str(caught.value)
     assert tree(node.root) == before
 
 

@@ -5,7 +5,10 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,16 +18,37 @@ from tests.fakes.bundle import tar_gz
 
 LAUNCHER = Path(__file__).parents[3] / "installer/launcher.sh"
 # It tells its arguments and environment; its last argument may ask it to do something else.
-PYTHON = b"""#!/bin/sh
+# As the program does, it takes any of three signals as a wish to stop, and stops a little later.
+STOPPING = """
+import os, signal, sys, time
+def say(*words):
+    os.write(1, (" ".join(map(str, words)) + chr(10)).encode())
+def ask(number, frame):
+    say("asked", signal.Signals(number).name)
+    asked.append(number)
+asked = []
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, ask)
+say("ready")
+for _ in range(1000):
+    if asked:
+        break
+    time.sleep(0.01)
+time.sleep(0.3)
+say("stopped", os.path.exists(os.environ["VLLM_AIRGAP_RUNTIME"]))
+sys.exit(143 if asked[0] == signal.SIGHUP else 128 + asked[0])
+"""
+PYTHON = f"""#!/bin/sh
 [ "$3" != -c ] || exit 0
 for argument; do last=$argument; printf '<%s>\\n' "$argument"; done
 case $last in
-    code=*) exit "${last#code=}" ;;
+    code=*) exit "${{last#code=}}" ;;
     environment) env ;;
-    wait) sleep 60 ;;
+    wait) exec {sys.executable} -c '{STOPPING}' ;;
+    question) read -r answer; echo "answer $answer" ;;
     runtime) cmp "$VLLM_AIRGAP_RUNTIME" "$5/runtime.tar.gz" && echo same ;;
 esac
-"""
+""".encode()
 # Of two names for one shell, only one.
 FOUND = {os.path.realpath(path): name for name in ("sh", "dash", "bash", "busybox") if (path := shutil.which(name))}
 SHELLS = [("busybox", "sh") if name == "busybox" else (name,) for name in FOUND.values()]
@@ -183,20 +207,98 @@ def test_a_temporary_folder_that_is_not_there_is_left_for_the_next(stick: Stick,
     assert "/vllm-airgap." in done.stdout
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 143)])
-def test_a_signal_ends_it_and_leaves_nothing(stick: Stick, number: signal.Signals, code: int) -> None:
+SIGNALS = pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 143)]
+)
+
+
+@contextmanager
+def waiting(stick: Stick) -> Iterator[subprocess.Popen[bytes]]:
+    """The launcher, once its program has begun."""
     with subprocess.Popen(
         (*stick.shell, stick.launcher, "wait"),
         env=stick.environment,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         start_new_session=True,
     ) as process:
         assert process.stdout
-        while b"<wait>" not in process.stdout.readline():
-            pass
-        time.sleep(0.05)  # until the script waits itself
+        assert any(line == b"ready\n" for line in process.stdout)
+        yield process
+
+
+@SIGNALS
+def test_a_signal_to_the_launcher_alone_is_passed_on_and_its_clean_stop_waited_for(
+    stick: Stick, number: signal.Signals, code: int
+) -> None:
+    with waiting(stick) as process:
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=10)
+    assert (process.returncode, out.decode().splitlines()) == (code, [f"asked {number.name}", "stopped True"])
+    assert list(stick.temporary.iterdir()) == []
+
+
+@SIGNALS
+def test_a_signal_to_launcher_and_program_leaves_nothing_either(
+    stick: Stick, number: signal.Signals, code: int
+) -> None:
+    """As Ctrl-C does it."""
+    with waiting(stick) as process:
         os.killpg(process.pid, number)
-        assert process.wait(10) == code
+        out, _ = process.communicate(timeout=10)
+    assert (process.returncode, out.decode().splitlines()[-1]) == (code, "stopped True")
+    assert list(stick.temporary.iterdir()) == []
+
+
+def test_a_second_signal_is_passed_on_too(stick: Stick) -> None:
+    with waiting(stick) as process:
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=10)
+    assert out.decode().splitlines() == ["asked SIGTERM", "asked SIGINT", "stopped True"]
+    assert process.returncode == 143
+
+
+def test_the_program_can_ask(stick: Stick) -> None:
+    done = subprocess.run(
+        (*stick.shell, stick.launcher, "question"),
+        env=stick.environment,
+        input=b"yes\n",
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=10,
+    )
+    assert done.stdout.endswith(b"answer yes\n")
+
+
+def test_a_closed_standard_input_is_no_obstacle(stick: Stick) -> None:
+    program = ("sh", "-c", 'exec "$@" <&-', "sh", *stick.shell, stick.launcher, "code=20")
+    assert subprocess.run(program, env=stick.environment, check=False, capture_output=True).returncode == 20
+
+
+def test_another_machine_is_refused(stick: Stick, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    uname = tmp_path / "bin/uname"
+    uname.write_text("#!/bin/sh\necho aarch64\n")
+    uname.chmod(0o755)
+    environment = {**stick.environment, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
+    command = (*stick.shell, stick.launcher)
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (6, "")
+    assert done.stderr == "error: this machine is aarch64, the bundle is for x86_64\n"
+
+
+def test_another_c_library_is_refused(stick: Stick) -> None:
+    """As on musl: the loader that Python names is not there."""
+    elsewhere = Path("/bin/true").read_bytes().replace(b"/lib64/ld-linux-x86-64.so.2", b"/lib64/ld-nowhere-86-64.so2")
+    runtime = tar_gz({"python/bin/python3": elsewhere, "program": b""})
+    (stick.folder / "runtime.tar.gz").write_bytes(runtime)
+    text = LAUNCHER.read_text().replace("@RUNTIME_SHA256@", hashlib.sha256(runtime).hexdigest())
+    (stick.folder / "install").write_text(text)
+    done = stick.run()
+    assert (done.returncode, done.stdout) == (6, "")
+    assert "this bundle is not for this machine's C library: " in done.stderr
     assert list(stick.temporary.iterdir()) == []
 
 

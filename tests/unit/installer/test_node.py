@@ -1,4 +1,5 @@
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from installer.errors import DamagedError, LockedError, StepError
-from installer.node import Address, Node, is_node_address, read_addresses
+from installer.node import Node
+from installer.node.network import Address, is_node_address, read_addresses
 from tests.fakes.file_events import opened_files
 
 
@@ -201,3 +203,7 @@ NO_ADDRESSES = "0.0.0.0 :: ::1 127.0.0.1 224.0.0.1 255.255.255.255 node1 10.0.0 
 @pytest.mark.parametrize("text", ["", "10.0.0.1\n", *NO_ADDRESSES])
 def test_what_is_no_address_of_a_node(text: str) -> None:
     assert not is_node_address(text)
+
+
+def test_the_c_library_is_told_with_its_version(machine: Node) -> None:
+    assert re.fullmatch(r"glibc 2\.\d+", machine.c_library)

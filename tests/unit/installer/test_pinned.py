@@ -1,9 +1,19 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from installer.errors import EnvironmentProblemError, RefusedError
-from installer.pinned import TRUST_JSON, TRUSTED_KEYS, Pinned, check_policy, pinned_keys, read_pinned
+from installer.pinned import (
+    TRUST_JSON,
+    TRUSTED_KEYS,
+    Pinned,
+    Previous,
+    check_policy,
+    pinned_keys,
+    previous_to,
+    read_pinned,
+)
 from installer.settings import NODE_JSON
 from tests.fakes.bundle import MadeBundle, public_key
 from tests.fakes.node import FakeNode
@@ -20,6 +30,20 @@ def test_a_bare_node_has_pinned_nothing(node: FakeNode) -> None:
 def test_the_record_survives_its_file(node: FakeNode) -> None:
     node.place(TRUST_JSON, PINNED.render())
     assert read_pinned(node) == PINNED
+
+
+def test_the_record_remembers_the_bundle_before(node: FakeNode) -> None:
+    newer = replace(PINNED, sequence=2, sums_digest="b" * 64, previous=Previous(1, DIGEST))
+    node.place(TRUST_JSON, newer.render())
+    assert read_pinned(node) == newer
+
+
+def test_an_install_of_the_same_bundle_again_has_the_same_bundle_before_it() -> None:
+    newer = replace(PINNED, sequence=2, sums_digest="b" * 64, previous=Previous(1, DIGEST))
+    assert previous_to("c" * 64, None) is None
+    assert previous_to(DIGEST, PINNED) is None
+    assert previous_to("b" * 64, PINNED) == Previous(1, DIGEST)
+    assert previous_to("b" * 64, newer) == Previous(1, DIGEST)
 
 
 DAMAGED = [

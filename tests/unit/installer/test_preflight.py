@@ -5,8 +5,8 @@ import pytest
 
 from installer.engine import Engine
 from installer.index.document import Index
-from installer.node import DAEMON_JSON
-from installer.preflight import Problem, Situation, docker_root, problems
+from installer.node.paths import DAEMON_JSON
+from installer.preflight import Problem, Situation, docker_root, misfits, problems
 from installer.staging import Staging
 from tests.fakes.bundle import MadeBundle
 from tests.fakes.node import FakeNode
@@ -46,9 +46,39 @@ def test_a_fit_node_has_no_problem_and_is_left_as_it_was(node: FakeNode, situati
     assert node.changes.done == []
 
 
+def misfit(situation: Situation) -> Problem:
+    (problem,) = misfits(situation)
+    assert problem.fix
+    return problem
+
+
+def test_a_fit_node_is_one_that_the_bundle_is_for(situation: Situation) -> None:
+    assert misfits(situation) == ()
+
+
 def test_another_machine(node: FakeNode, situation: Situation) -> None:
     node.arch = "aarch64"
-    assert only(situation).what == "this node is aarch64, the bundle is for x86_64"
+    assert misfit(situation).what == "this node is aarch64, the bundle is for x86_64"
+
+
+@pytest.mark.parametrize("version", ["2.17", "2.28", "2.40", "3.0"])
+def test_a_c_library_that_is_new_enough(node: FakeNode, situation: Situation, version: str) -> None:
+    node.libc = f"glibc {version}"
+    assert misfits(situation) == ()
+
+
+@pytest.mark.parametrize("libc", ["glibc 2.9", "glibc 2.16", ""])
+def test_another_c_library(node: FakeNode, situation: Situation, libc: str) -> None:
+    """As digits a 9 is less than a 17; musl tells no version."""
+    node.libc = libc
+    assert misfit(situation).what == f"this node has {libc or 'no glibc'}, the bundle needs glibc 2.17 or newer"
+
+
+def test_another_kind_of_packages(node: FakeNode, situation: Situation) -> None:
+    node.at("/usr/bin/rpm").unlink()
+    node.give_program("/usr/bin/dpkg")
+    assert misfit(situation).what == "this node has deb packages, the bundle brings rpm ones"
+    assert misfits(replace(situation, index=without(situation.index, "toolkit"))) == ()
 
 
 def test_no_systemd(node: FakeNode, situation: Situation) -> None:
@@ -166,7 +196,7 @@ def test_what_is_there_already_needs_no_room(node: FakeNode, situation: Situatio
 
 
 def test_all_problems_are_found_at_once(node: FakeNode, situation: Situation) -> None:
-    node.arch, node.free = "aarch64", 0
+    node.free = 0
     node.at("/run/systemd/system").rmdir()
     node.at("/usr/bin/ip").unlink()
-    assert found(situation) == ["machine", "systemd", "programs", "space"]
+    assert found(situation) == ["systemd", "programs", "space"]

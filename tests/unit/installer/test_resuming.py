@@ -109,7 +109,7 @@ def resume(node: FakeNode) -> Told:
     told = Told()
     with open_staged_bundle(staged_bundle(node), anchors_of(node, Anchors())) as bundle:
         decided = prepare(node, bundle, Answers(), None)
-        check_medium(decided, None)
+        check_medium(node, decided, None)
         carry_out(node, decided, told.voice)
     return told
 
@@ -120,6 +120,45 @@ def test_without_the_medium_what_is_gone_is_named(node: FakeNode, made: MadeBund
     with pytest.raises(EnvironmentProblemError, match=r"image/blobs/sha256/.*: not on this node") as caught:
         resume(node)
     assert "install BUNDLE" in caught.value.hint
+
+
+def test_a_stopped_docker_is_started_and_not_taken_for_a_lost_image(node: FakeNode, made: MadeBundle) -> None:
+    install(node, made, HEAD)
+    stop_docker(node)
+    told = resume(node)
+    assert (told.copied, "docker answers" in told.applied) == (0, True)
+    assert [title for title in told.applied if title.startswith("image")] == []
+
+
+def test_with_the_medium_a_stopped_docker_costs_no_second_copy(node: FakeNode, made: MadeBundle) -> None:
+    install(node, made, HEAD)
+    stop_docker(node)
+    assert install(node, made, HEAD).copied == 0
+
+
+def test_a_docker_that_lost_the_image_while_it_was_stopped_has_it_asked_for(node: FakeNode, made: MadeBundle) -> None:
+    install(node, made, HEAD)
+    stop_docker(node)
+    node.docker.images.clear()
+    with pytest.raises(EnvironmentProblemError, match="the node's copy is gone") as caught:
+        resume(node)
+    assert "install BUNDLE" in caught.value.hint
+    assert "image vllm:v1" in install(node, made, HEAD).applied
+
+
+def test_where_only_docker_can_tell_it_is_named(node: FakeNode, made: MadeBundle) -> None:
+    """A run was killed while it removed the layers that docker has."""
+    install(node, made, HEAD)
+    stop_docker(node)
+    layer = made.index.of_kind("image")[0]
+    node.place(f"/var/lib/vllm-airgap/staging/{made.sums_digest}/{layer.path}", (made.folder / layer.path).read_bytes())
+    with pytest.raises(EnvironmentProblemError, match="docker does not answer: Cannot connect") as caught:
+        resume(node)
+    assert "systemctl start docker" in caught.value.hint
+
+
+def stop_docker(node: FakeNode) -> None:
+    node.systemd.shut_down()
 
 
 def test_without_any_install_before_the_bundle_must_be_named(node: FakeNode) -> None:

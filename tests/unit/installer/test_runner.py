@@ -6,7 +6,7 @@ import pytest
 
 from installer.container import CONFIG_LABEL, CONTAINER
 from installer.errors import EnvironmentProblemError, StepError
-from installer.node import Output
+from installer.node.processes import Output
 from installer.runner import (
     RayNode,
     find_image,
@@ -96,8 +96,9 @@ def test_a_worker_waits_for_ever_until_the_head_answers(worker: FakeNode, capsys
 
 
 def test_a_head_waits_for_nobody(head: FakeNode) -> None:
+    began = head.now
     run_node(head)
-    assert head.now == 0
+    assert head.now == began
 
 
 def test_a_worker_without_ray_waits_for_nobody(root: Path, tmp_path: Path) -> None:
@@ -161,12 +162,14 @@ def test_the_server_starts_in_a_session_of_its_own_once_all_gpus_are_there(head:
 def test_the_server_waits_for_the_container_for_ray_and_for_every_gpu(
     head: FakeNode, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    began = head.now
+
     def things_come_up() -> None:
-        if head.now == 10:
+        if head.now == began + 10:
             run_node(head)
-        if head.now == 20:
+        if head.now == began + 20:
             head.ray = BOTH[:1]
-        if head.now == 30:
+        if head.now == began + 30:
             head.ray = BOTH
 
     head.on_sleep = things_come_up
@@ -197,10 +200,11 @@ def test_a_server_that_was_left_behind_is_ended_first(head: FakeNode) -> None:
 def test_without_ray_the_server_waits_for_the_container_only(root: Path, tmp_path: Path) -> None:
     made = make_bundle(tmp_path / "mp", Recipe(backend="mp"))
     head = stopped(FakeNode(root / "mp"), made, HEAD)
+    began = head.now
     run_node(head)
     run_serve(head)
     assert head.server
-    assert head.now == 0
+    assert head.now == began
 
 
 def test_a_server_that_does_not_end_is_an_error_unless_its_container_is_gone(head: FakeNode) -> None:

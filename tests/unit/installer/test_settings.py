@@ -6,7 +6,7 @@ import pytest
 
 from installer.errors import AirgapError, MalformedError, UsageError
 from installer.index.document import Index
-from installer.node import Address
+from installer.node.network import Address
 from installer.settings import Answers, NodeConfig, Site, decide_site, node_config, parse_site
 from tests.fakes.bundle import MadeBundle
 

@@ -14,7 +14,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @pytest.fixture
 def stop() -> Iterator[StopRequest]:
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    yield StopRequest()
+    yield StopRequest(lambda: 0.0)
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -32,11 +32,28 @@ def test_a_signal_stops_at_the_next_check(stop: StopRequest, sent: str, number: 
     assert caught.value.hint == "the same command again goes on from here"
 
 
+TWICE = """
+import os, signal
+from installer.stop_request import StopRequest
+times = iter({times})
+StopRequest(lambda: next(times))
+for _ in {times}:
+    os.kill(os.getpid(), signal.SIGINT)
+print("still here")
+"""
+
+
+def after_signals_at(*times: float) -> int:
+    """The exit code of a program that gets Ctrl-C at these seconds."""
+    text = TWICE.format(times=list(times))
+    return subprocess.run((sys.executable, "-c", text), capture_output=True, check=False).returncode
+
+
 def test_a_second_signal_ends_the_program_at_once() -> None:
-    text = (
-        "import os, signal; from installer.stop_request import StopRequest; StopRequest()\n"
-        "for _ in range(2): os.kill(os.getpid(), signal.SIGINT)\n"
-        "print('still here')"
-    )
-    done = subprocess.run((sys.executable, "-c", text), capture_output=True, check=False)
-    assert (done.returncode, done.stdout) == (-signal.SIGINT, b"")
+    assert after_signals_at(1.0, 3.0) == -signal.SIGINT
+
+
+def test_one_signal_that_comes_twice_is_one() -> None:
+    """Ctrl-C reaches launcher and program, and the launcher passes it on."""
+    assert after_signals_at(1.0, 1.01) == 0
+    assert after_signals_at(1.0, 1.01, 3.0) == -signal.SIGINT

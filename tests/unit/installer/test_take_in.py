@@ -21,7 +21,7 @@ from tests.fakes.node import FakeNode
 from tests.fakes.tree import stamped_tree, tree
 
 MODEL_DIR = "/data/models/tiny"
-WEIGHTS = "model-00001-of-00002.safetensors"
+WEIGHTS, SAME_WEIGHTS = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
 
 
 @pytest.fixture
@@ -301,6 +301,43 @@ def test_the_folder_in_use_stays_in_its_place_while_a_newer_model_is_taken_in(
     step_of(upgrade).apply(node)
     assert step_of(upgrade).pending(node) is None
     assert tree(used) == tree(upgrade.folder / "model/tiny")
+
+
+def test_an_upgrade_opens_no_model_file_that_the_receipt_proves(
+    node: FakeNode, made: MadeBundle, upgrade: MadeBundle
+) -> None:
+    """Neither on the medium nor on the node: weights that stay the same are neither read nor hashed again."""
+    installed_model(node, made)
+    changed = sum(file.size for file in upgrade.index.files if file.path.endswith(("config.json", WEIGHTS)))
+    other_kinds = sum(file.size for file in upgrade.index.files if file.kind != "model")
+    with opened_files() as opened:
+        assert take(node, upgrade) == changed + other_kinds
+    assert [path for path in opened if path.endswith((SAME_WEIGHTS, "tokenizer.json"))] == []
+    step_of(upgrade).apply(node)
+    assert tree(node.at(MODEL_DIR)) == tree(upgrade.folder / "model/tiny")
+
+
+def test_a_file_that_changed_after_its_receipt_is_no_part_of_an_upgrade(
+    node: FakeNode, made: MadeBundle, upgrade: MadeBundle
+) -> None:
+    flip(installed_model(node, made) / SAME_WEIGHTS, 3)
+    take(node, upgrade)
+    step_of(upgrade).apply(node)
+    assert tree(node.at(MODEL_DIR)) == tree(upgrade.folder / "model/tiny")
+
+
+@pytest.mark.parametrize(
+    "receipt", [b"", b"{", b"[]", b'{"model/tiny/config.json": 1}', b'{"model/tiny/config.json": []}']
+)
+def test_a_damaged_receipt_proves_nothing(
+    node: FakeNode, made: MadeBundle, upgrade: MadeBundle, receipt: bytes
+) -> None:
+    installed_model(node, made)
+    node.place(RECEIPT, receipt)
+    with opened_files() as opened:
+        take(node, upgrade)
+    assert [path for path in opened if path.endswith(SAME_WEIGHTS)]
+    assert wanted(node, upgrade) == []
 
 
 def test_a_damaged_medium_leaves_the_model_of_an_older_bundle_whole(

@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import pytest
 
-from installer.node import BINARIES, PROGRAM
+from installer.node.paths import BINARIES, PROGRAM
 
 CLUSTER = ("vllm-airgap-node.service", "vllm-airgap-serve.service")
 ALL = (*CLUSTER, "containerd.service", "docker.service")

@@ -13,7 +13,7 @@ from bundler.http.patience import Patience
 from bundler.progress import unwatched
 from bundler.workplace import Workplace
 from tests.integration.sources.image.certificates import Certificates, make_certificates
-from tests.unit.bundler.sources.docker_streams import FakeImage, tar
+from tests.unit.bundler.sources.image.docker_save.docker_streams import FakeImage, tar
 
 METADATA = "usr/local/lib/python3.12/dist-packages/{}.dist-info/METADATA"
 NOTE = tar({"etc/note": b"the same in two layers"})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.integration.sources.image.certificates import Certificates
-from tests.unit.bundler.sources.docker_streams import FakeImage, hex_digest
+from tests.unit.bundler.sources.image.docker_save.docker_streams import FakeImage, hex_digest
 
 USER, PASSWORD = "carrier", "carry: over"
 # Made by htpasswd -B, the only form that docker-registry reads.

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from bundler.sources.image.registry import credentials, take_image
+from bundler.sources.image.registry.pulling import credentials, take_image
 from bundler.workplace import Workplace
 from installer.errors import DamagedError, RefusedError, UnreachableError
 from tests.fakes.web import Reply, Request, Web, serving
-from tests.unit.bundler.sources.docker_streams import FakeImage, hex_digest
+from tests.unit.bundler.sources.image.docker_save.docker_streams import FakeImage, hex_digest
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 NAME = "vllm/vllm-openai:v0.7.0"

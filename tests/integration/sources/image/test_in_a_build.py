@@ -11,7 +11,7 @@ from bundler.manifest import Manifest, parse_manifest
 from bundler.sources.parts import SOURCES, find_image
 from bundler.workplace import Workplace
 from tests.integration.sources.image.real_registry import Registry, copy, registry, write_layout
-from tests.unit.bundler.sources.docker_streams import FakeImage
+from tests.unit.bundler.sources.image.docker_save.docker_streams import FakeImage
 
 NAME = "vllm/vllm-openai:v0.7.0"
 

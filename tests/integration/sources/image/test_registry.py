@@ -11,9 +11,9 @@ import pytest
 
 from bundler.lock import LockedImage
 from bundler.progress import unwatched
-from bundler.sources.docker_save import cut
 from bundler.sources.image import archive
-from bundler.sources.image.registry import take_image, take_locked
+from bundler.sources.image.docker_save.cutting import cut
+from bundler.sources.image.registry.pulling import take_image, take_locked
 from bundler.workplace import Workplace
 from installer.errors import RefusedError, UnreachableError
 from tests.integration.sources.image import token_server as tokens
@@ -27,7 +27,7 @@ from tests.integration.sources.image.real_registry import (
     registry,
     write_layout,
 )
-from tests.unit.bundler.sources.docker_streams import FakeImage, hex_digest, pieces
+from tests.unit.bundler.sources.image.docker_save.docker_streams import FakeImage, hex_digest, pieces
 
 NAME = "vllm/vllm-openai:v0.7.0"
 

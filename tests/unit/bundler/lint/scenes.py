@@ -9,7 +9,7 @@ from pathlib import Path
 from bundler.cache import Cache
 from bundler.findings import Finding
 from bundler.lint import Case, before_build, findings
-from bundler.lock import Component, Lock, LockedFile, Part, Signed
+from bundler.lock import Component, Lock, LockedFile, Part, Release
 from bundler.manifest import Manifest, parse_manifest
 from bundler.resolve import wanted_parts
 from installer.index.components import Docker, Driver, ExtraPackage, Image, Model, Packages, Toolkit
@@ -146,7 +146,7 @@ def _lock(manifest: Manifest, known: Known, change: Change, cache: Cache) -> Loc
     }
     wanted = {name: "0" * 64 if name == change.stale else of for name, of in wanted_parts(manifest).items()}
     found = {name: Part(of, *parts.get(name, (None, ()))) for name, of in wanted.items()}
-    return Lock(found, None, Signed(change.signed, "a" * 64) if change.signed else None)
+    return Lock(found, None, Release(change.signed, "a" * 64) if change.signed else None)
 
 
 def _model(known: Known, change: Change) -> dict[str, bytes]:

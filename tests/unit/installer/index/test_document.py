@@ -57,6 +57,7 @@ def test_the_right_document_says_what_it_says() -> None:
     index = parse_index(encoded(document()))
     assert (index.name, index.sequence, index.cluster.backend) == ("tiny", 7, "ray")
     assert index.only("launcher").path == "install"
+    assert index.model.allow == ("pickle",)
     assert len(index.for_role("worker")) == 7
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from installer.errors import StepError
-from installer.node import DAEMON_JSON
+from installer.node.paths import DAEMON_JSON
 from installer.steps.daemon_json import MergeDaemonJson, merged
 from tests.fakes.bundle import MadeBundle
 from tests.fakes.installing import HEAD, install

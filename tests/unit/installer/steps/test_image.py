@@ -36,7 +36,15 @@ def staged(node: FakeNode, step: LoadImage) -> list[str]:
 
 
 def test_a_bare_node_lacks_the_image(node: FakeNode, made: MadeBundle) -> None:
-    assert step_of(made, Staging("0" * 64, "/models")).pending(node) == "not in docker"
+    assert step_of(made, Staging("0" * 64, "/models")).pending(with_docker(node)) == "not in docker"
+
+
+def test_what_a_stopped_docker_has_nobody_knows(node: FakeNode, step: LoadImage) -> None:
+    make_true(step, node)
+    node.docker.stop()
+    assert str(step.pending(node)).startswith("docker does not answer: Cannot connect")
+    node.docker.start()
+    assert step.pending(node) is None
 
 
 def test_docker_gets_the_image_of_the_index_under_a_tag_of_ours(node: FakeNode, step: LoadImage) -> None:

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from installer.node import DAEMON_JSON
+from installer.node.paths import DAEMON_JSON
 from installer.steps.nvidia_runtime import ConfigureNvidiaRuntime
 from tests.fakes.bundle import MadeBundle
 from tests.fakes.installing import HEAD, install

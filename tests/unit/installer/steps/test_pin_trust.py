@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from installer.errors import DamagedError, EnvironmentProblemError
-from installer.node import PROGRAM
+from installer.node.paths import PROGRAM
 from installer.pinned import TRUST_JSON, TRUSTED_KEYS, Pinned, pinned_keys, read_pinned
 from installer.staging import Staging
 from installer.steps.pin_trust import PinTrust

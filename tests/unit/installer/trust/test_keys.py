@@ -1,13 +1,14 @@
 """One canonical form of public key."""
 
 import base64
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from installer.errors import NotAuthenticError
-from installer.trust.keys import parse_public_key
+from installer.errors import NotAuthenticError, UsageError
+from installer.trust.keys import LARGEST_KEY, parse_fingerprint, parse_public_key, read_public_key
 
 PRIVATE = ec.generate_private_key(ec.SECP256R1())
 PEM, DER = serialization.Encoding.PEM, serialization.Encoding.DER
@@ -62,3 +63,54 @@ def compressed() -> bytes:
 def test_any_other_form_is_refused(pem: bytes) -> None:
     with pytest.raises(NotAuthenticError, match="not the PEM of an ECDSA P-256 public key"):
         parse_public_key(pem, "k")
+
+
+# --- as people give them
+
+DIGITS = parse_public_key(GOOD, "k").fingerprint
+PAIRS = [DIGITS[n : n + 2] for n in range(0, 64, 2)]
+
+
+@pytest.mark.parametrize("text", [DIGITS, DIGITS.upper(), ":".join(PAIRS), " ".join(PAIRS).upper(), f" {DIGITS} "])
+def test_a_fingerprint_is_read_as_people_write_it(text: str) -> None:
+    assert parse_fingerprint(text) == DIGITS
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ab12", DIGITS[:16], DIGITS[:-1], f"{DIGITS}0", f"{DIGITS[:-1]}g", DIGITS[:-1] + "\u0661"]
+)
+def test_a_fingerprint_is_all_of_its_digits(text: str) -> None:
+    """A prefix proves nothing."""
+    with pytest.raises(UsageError, match="--fingerprint") as caught:
+        parse_fingerprint(text)
+    assert caught.value.hint
+
+
+def test_what_a_person_pasted_drives_no_terminal() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_fingerprint("\x1b]0;x\x07")
+    assert "\x1b" not in str(caught.value)
+
+
+def test_a_key_is_read_from_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "release.pub"
+    path.write_bytes(GOOD)
+    assert read_public_key(path) == parse_public_key(GOOD, "k")
+
+
+def test_a_key_file_that_cannot_be_read_is_a_wrong_option(tmp_path: Path) -> None:
+    for path, reason in ((tmp_path / "none.pub", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(UsageError, match=f"--trusted-key {path}: {reason}") as caught:
+            read_public_key(path)
+        assert caught.value.hint
+
+
+def test_no_more_is_read_than_a_key_can_have(tmp_path: Path) -> None:
+    path = tmp_path / "release.pub"
+    path.write_bytes(GOOD.ljust(LARGEST_KEY, b"\n"))
+    assert read_public_key(path) == parse_public_key(GOOD, "k")
+    path.write_bytes(GOOD.ljust(LARGEST_KEY + 1, b"\n"))
+    with pytest.raises(NotAuthenticError, match=f"{path}: not the PEM"):
+        read_public_key(path)
+    with pytest.raises(NotAuthenticError, match="/dev/zero: not the PEM"):
+        read_public_key(Path("/dev/zero"))

@@ -5,10 +5,10 @@ import pytest
 
 from bundler.cache import Cache
 from bundler.progress import unwatched
-from bundler.sources.docker_save import cut
 from bundler.sources.image.archive import take_image
+from bundler.sources.image.docker_save.cutting import cut
 from installer.errors import AirgapError, DamagedError, RefusedError, UsageError
-from tests.unit.bundler.sources.docker_streams import FakeImage, pieces, tar
+from tests.unit.bundler.sources.image.docker_save.docker_streams import FakeImage, pieces, tar
 
 REFERENCE = "vllm/vllm-openai:v0.7.0"
 METADATA = "usr/lib/python3.12/site-packages/vllm-0.7.0.dist-info/METADATA"

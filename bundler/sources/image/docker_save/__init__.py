@@ -1,0 +1,1 @@
+"""Takes apart what `docker save` writes."""

@@ -1,0 +1,180 @@
+"""Cuts the stream of `docker save` into layers as it flows by: nothing is unpacked, nothing written twice."""
+
+import hashlib
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from bundler.cache import Cache, Stored
+from bundler.progress import Advance
+from bundler.sources.image.configuration import Configuration, read_configuration
+from bundler.sources.image.docker_save.byte_stream import ByteStream
+from bundler.sources.image.docker_save.documents import SavedImage, read_manifest
+from bundler.sources.image.inside import fold
+from bundler.sources.image.layers import records
+from bundler.sources.image.layers.contents import LayerContents
+from bundler.sources.image.layers.gunzip import Gunzip
+from bundler.sources.image.layers.gzip_writer import BLOCK, GzipWriter, compressors
+from bundler.sources.image.layers.reader import LayerRead
+from bundler.sources.image.layers.tar_headers import RECORD, Headers, Member, MemberNames, is_header, padded
+from bundler.sources.image.layout import Layer, Parts
+from installer.errors import DamagedError, RefusedError
+
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_LARGEST_DOCUMENT = 16 << 20  # bytes; what is longer and no layer belongs to nothing we want
+
+
+def cut(stream: Iterable[bytes], cache: Cache, advance: Advance) -> Parts:
+    """``stream`` holds one image, in the layout of docker up to 24 or the OCI one since 25."""
+    with compressors() as pool:
+        cutter = _Cutter(cache, pool, advance)
+        source = ByteStream(stream)
+        for member in _members(source):
+            cutter.take(member, source)
+        source.drain()
+    return cutter.parts()
+
+
+@dataclass(frozen=True)
+class _Cut:
+    layer: Layer
+    contents: LayerContents
+
+
+class _Cutter:
+    """What of the image was seen so far: which layers are the image's is known only at the end of the stream."""
+
+    def __init__(self, cache: Cache, pool: ThreadPoolExecutor, advance: Advance) -> None:
+        self._cache = cache
+        self._pool = pool
+        self._advance = advance
+        self._layers: dict[str, _Cut] = {}
+        self._documents: dict[str, bytes] = {}
+        self._links: dict[str, str] = {}
+        self._zstd: set[str] = set()
+
+    def take(self, member: Member, source: ByteStream) -> None:
+        name = member.name.decode(errors="replace")
+        if member.is_link:
+            self._links[name] = _link_target(member)
+        elif member.is_file:
+            self._take_file(name, member.size, source)
+
+    def parts(self) -> Parts:
+        image = read_manifest(self._document("manifest.json"))
+        config = self._document(image.config)
+        cuts = [self._cut(name) for name in image.layers]
+        configuration = read_configuration(config)
+        _compare(image, config, configuration, [cut.layer for cut in cuts])
+        inside = fold(configuration, [cut.contents for cut in cuts])
+        layers = tuple(cut.layer for cut in cuts)
+        return Parts(config, layers, inside.versions, requires=inside.requirements)
+
+    def _take_file(self, name: str, size: int, source: ByteStream) -> None:
+        """What a file is, is told by how it begins: blobs have only digests for names."""
+        start = source.take(min(size, RECORD))
+        rest = size - len(start)
+        if is_header(start):
+            self._layers[name] = self._compress(self._blocks(start, rest, source))
+        elif start.startswith(_GZIP):
+            self._layers[name] = self._keep_as_it_is(self._blocks(start, rest, source))
+        elif start.startswith(_ZSTD):
+            self._zstd.add(name)
+        elif size <= _LARGEST_DOCUMENT:
+            self._documents[name] = start + source.take(rest)
+
+    def _blocks(self, start: bytes, rest: int, source: ByteStream) -> Iterator[bytes]:
+        first = start + source.take(min(rest, BLOCK - len(start)))
+        self._advance(len(first))
+        yield first
+        for block in source.blocks(rest + len(start) - len(first), BLOCK):
+            self._advance(len(block))
+            yield block
+
+    def _compress(self, blocks: Iterator[bytes]) -> _Cut:
+        reading = _LayerReading()
+        with self._cache.writer() as file:
+            gzip = GzipWriter(file.write, self._pool)
+            for block in blocks:
+                gzip.write(block)
+                reading.feed(block)
+            gzip.finish()
+            return self._remembered(reading.read(), file.keep())
+
+    def _keep_as_it_is(self, blocks: Iterator[bytes]) -> _Cut:
+        reading = _LayerReading()
+        gunzip = Gunzip()
+        with self._cache.writer() as file:
+            for block in blocks:
+                file.write(block)
+                for piece in gunzip.feed(block):
+                    reading.feed(piece)
+            gunzip.demand_end()
+            return self._remembered(reading.read(), file.keep())
+
+    def _remembered(self, read: LayerRead, blob: Stored) -> _Cut:
+        records.remember(self._cache, blob.sha256, read)
+        return _Cut(Layer(read.diff_id, blob), read.contents)
+
+    def _document(self, name: str) -> bytes:
+        if name not in self._documents:
+            raise DamagedError(f"docker save: {name} is missing")
+        return self._documents[name]
+
+    def _cut(self, name: str) -> _Cut:
+        name = self._links.get(name, name)
+        if name in self._zstd:
+            raise RefusedError(
+                f"layer {name} is compressed with zstd, which docker before 23 cannot load",
+                hint="build or push the image with gzip layers",
+            )
+        if name not in self._layers:
+            raise DamagedError(f"docker save: layer {name} is missing")
+        return self._layers[name]
+
+
+class _LayerReading:
+    """What there is to know of a layer from the bytes that it unpacks to."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._names = MemberNames()
+        self._contents = LayerContents()
+
+    def feed(self, piece: bytes) -> None:
+        self._digest.update(piece)
+        self._contents.see(self._names.feed(piece))
+
+    def read(self) -> LayerRead:
+        return LayerRead(f"sha256:{self._digest.hexdigest()}", self._contents)
+
+
+def _members(source: ByteStream) -> Iterator[Member]:
+    """Each member; its data may be taken from ``source`` before the next one is asked for."""
+    headers = Headers()
+    while any(header := source.take(RECORD)):
+        member = headers.read(header)
+        end = source.position + padded(member.size)
+        if headers.extends(member):
+            headers.extend(member, source.take(member.size))
+        else:
+            yield member
+        source.skip_to(end)
+
+
+def _link_target(member: Member) -> str:
+    target = member.link.decode(errors="replace")
+    if member.is_hard_link:
+        return target
+    return posixpath.normpath(posixpath.join(posixpath.dirname(member.name.decode(errors="replace")), target))
+
+
+def _compare(image: SavedImage, config: bytes, described: Configuration, layers: Sequence[Layer]) -> None:
+    """What arrived with what the image's own configuration says of it."""
+    if hashlib.sha256(config).hexdigest() != image.config_digest:
+        raise DamagedError(f"docker save: {image.config} is not what its name says")
+    described.demand_platform()
+    if described.diff_ids != tuple(layer.diff_id for layer in layers):
+        raise DamagedError("docker save: the layers are not those of the image's configuration")

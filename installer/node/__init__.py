@@ -1,0 +1,145 @@
+"""The machine itself: only this package knows processes, absolute paths, sockets and the clock."""
+
+import os
+import platform
+import time
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from installer.errors import StepError
+from installer.node import files, network, processes
+from installer.node.network import Address
+from installer.node.paths import LOCK, LOG
+from installer.node.processes import Output
+
+
+@dataclass
+class Node:
+    """One machine, below ``root``: the one door to it. Tests give another root and another ``execute``."""
+
+    root: Path = Path("/")
+    log: list[BinaryIO] = field(default_factory=list)
+
+    def at(self, path: str) -> Path:
+        return self.root / path.lstrip("/")
+
+    # --- processes
+
+    def ask(self, *command: str, timeout: float = 60) -> Output:
+        """Run a command that may fail and changes nothing."""
+        output = self.execute(command, None, timeout)
+        self._record(command, output)
+        return output
+
+    def run(self, *command: str, stdin: Iterable[bytes] | None = None, timeout: float = 3600) -> str:
+        """Run a command that must succeed; its standard output."""
+        output = self.execute(command, stdin, timeout)
+        self._record(command, output)
+        if not output.succeeded:
+            raise StepError(f"`{' '.join(command)}` ended with {output.code}: {output.last_lines}")
+        return output.stdout
+
+    def execute(self, command: tuple[str, ...], stdin: Iterable[bytes] | None, timeout: float) -> Output:
+        return processes.execute(command, stdin, timeout)
+
+    def become(self, command: tuple[str, ...]) -> None:
+        """Replace this process; the caller has told the unit's journal by what."""
+        processes.become(command)
+
+    def finds(self, program: str) -> str | None:
+        """Where ``program`` is on the PATH that children get."""
+        return processes.find_program(program)
+
+    # --- files
+
+    def read(self, path: str) -> bytes | None:
+        try:
+            return self.at(path).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def place(self, path: str, data: bytes, mode: int = 0o644) -> None:
+        """Write a file as a whole, and label it."""
+        files.place(self.at(path), data, mode)
+        self.relabel(path)
+
+    def append(self, path: str, data: bytes) -> None:
+        """Add whole lines, also after one that a power cut tore."""
+        files.append(self.at(path), data)
+
+    def make_private_folder(self, path: str) -> None:
+        files.make_private_folder(self.at(path))
+
+    def relabel(self, path: str) -> None:
+        """A file made elsewhere keeps a label with which SELinux does not let systemd run it."""
+        if self.at("/sys/fs/selinux/enforce").exists():
+            self.ask("restorecon", "-RF", os.fspath(self.at(path)))
+
+    def free_bytes(self, path: str) -> tuple[str, int]:
+        """The mount point that ``path`` is or will be on, and the bytes that any user may take there."""
+        return files.free_bytes(self.at(path))
+
+    def write_problem(self, path: str) -> str | None:
+        """Why nothing can be written at ``path``, by trying, or None."""
+        return files.write_problem(self.at(path))
+
+    def lock(self) -> AbstractContextManager[None]:
+        """One installer at a time; raises LockedError."""
+        return files.lock(self.at(LOCK))
+
+    def open_log(self, name: str) -> None:
+        self.make_private_folder(LOG)
+        path = self.at(f"{LOG}/{name}")
+        if path.exists() and path.stat().st_size > 16 << 20:
+            path.rename(path.with_name(f"{name}.1"))
+        self.log.append(path.open("ab", buffering=0))
+
+    def note(self, line: str) -> None:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        for file in self.log:
+            file.write(f"{stamp} {line}\n".encode())
+
+    # --- the machine
+
+    @property
+    def is_root(self) -> bool:
+        return os.geteuid() == 0
+
+    @property
+    def machine(self) -> str:
+        """As `uname -m` says it."""
+        return platform.machine()
+
+    @property
+    def c_library(self) -> str:
+        """Like "glibc 2.17"; empty where it is another one."""
+        try:
+            return os.confstr("CS_GNU_LIBC_VERSION") or ""
+        except (OSError, ValueError):
+            return ""
+
+    def addresses(self) -> tuple[Address, ...]:
+        return network.read_addresses(self.ask("ip", "-o", "-4", "addr", "show").stdout)
+
+    def connects(self, host: str, port: int, timeout: float = 3) -> bool:
+        return network.connects(host, port, timeout)
+
+    def http_get(self, host: str, port: int, path: str, timeout: float = 5) -> tuple[int, bytes] | None:
+        """Status and body, or None while nobody answers."""
+        return network.http_get(host, port, path, timeout)
+
+    def clock(self) -> float:
+        """Seconds of CLOCK_MONOTONIC, which systemd counts by too."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def _record(self, command: tuple[str, ...], output: Output) -> None:
+        if self.log:
+            self.note(f"$ {' '.join(command)} -> {output.code}")
+            for line in (output.stdout + output.stderr).splitlines():
+                self.note(f"  {line}")

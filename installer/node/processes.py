@@ -1,0 +1,104 @@
+"""Other programs: what they see, what they are fed, and how they ended."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+# Children see this and nothing of the caller's: a DOCKER_HOST, LD_PRELOAD or http_proxy there has no effect.
+_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C",
+    "HOME": "/root",
+}
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as a shell says it
+
+
+@dataclass(frozen=True)
+class Output:
+    """How a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def succeeded(self) -> bool:
+        return self.code == 0
+
+    @property
+    def last_lines(self) -> str:
+        text = self.stderr.strip() or self.stdout.strip() or "it printed nothing"
+        return " | ".join(text.splitlines()[-5:])
+
+
+def execute(command: tuple[str, ...], stdin: Iterable[bytes] | None, timeout: float) -> Output:
+    """Children get a session of their own: Ctrl-C asks us to stop at a step's end, not them to die in it."""
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_ENVIRONMENT,
+            cwd="/",
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        return Output(_NOT_FOUND, "", f"{command[0]}: not found")
+    except OSError as error:
+        return Output(_NOT_EXECUTABLE, "", f"{command[0]}: {error.strerror}")
+    with process:
+        return _converse(process, stdin, timeout)
+
+
+def run_here(command: tuple[str, ...], environment: Mapping[str, str]) -> int:
+    """Run a command in this terminal; its exit code, as a shell says it. Raises OSError where it cannot run."""
+    code = subprocess.run(command, env=environment, check=False).returncode
+    return code if code >= 0 else 128 - code
+
+
+def become(command: tuple[str, ...]) -> None:
+    """Replace this process."""
+    os.execvpe(command[0], command, _ENVIRONMENT)  # noqa: S606  # no shell is wanted here
+
+
+def find_program(name: str) -> str | None:
+    """Where it is on the PATH that children get."""
+    return shutil.which(name, path=_ENVIRONMENT["PATH"])
+
+
+def _converse(process: subprocess.Popen[bytes], stdin: Iterable[bytes] | None, timeout: float) -> Output:
+    if stdin is not None:
+        _feed(process, stdin)
+    try:
+        stdout, stderr = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        stdout, stderr = process.communicate()
+        stderr += f"\nno answer in {timeout:.0f} s".encode()
+    return Output(process.returncode, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
+
+
+def _feed(process: subprocess.Popen[bytes], pieces: Iterable[bytes]) -> None:
+    if process.stdin is None:
+        raise AssertionError
+    try:
+        for piece in pieces:
+            process.stdin.write(piece)
+    except BrokenPipeError:
+        pass  # the command ended early; its exit code and message say why
+    except BaseException:
+        _end(process)  # what was fed is not what should be loaded
+        process.wait()
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+        raise
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """With its children: they hold its output open, and go on working."""
+    os.killpg(process.pid, signal.SIGKILL)
