@@ -112,7 +112,7 @@ def install(directory: Path | None, **options: Any) -> None:  # noqa: ANN401  # 
         console.show_bundle(bundle)
         if not is_ours(_own_digest(), bundle):
             check_handover(node, bundle, from_medium=bool(_runtime_copy()))
-            sys.exit(hand_over(bundle, sys.argv[1:]))
+            sys.exit(hand_over(bundle, sys.argv[1:], stop.check))
         check_entrance(node, bundle, from_medium=bool(_runtime_copy()) and HANDOVER_VARIABLE not in os.environ)
         if options["dry_run"]:
             _dry_run(node, prepare(node, bundle, answers, _runtime_copy()), console, stop)
@@ -121,7 +121,7 @@ def install(directory: Path | None, **options: Any) -> None:  # noqa: ANN401  # 
             prepared = prepare(node, bundle, answers, _runtime_copy())
             check_medium(node, prepared, directory)
             check_waits_on_head(prepared, wait=options["wait"])
-            _confirm(prepared, yes=options["yes"])
+            _confirm(prepared, stop, yes=options["yes"])
             node.open_log("install.log")
             console.show_health(carry_out(node, prepared, _voice(console, stop)))
     if options["wait"]:
@@ -254,7 +254,9 @@ def _dry_run(node: Node, prepared: Prepared, console: Console, stop: StopRequest
     rehearse(node, prepared, _voice(console, stop))
 
 
-def _confirm(prepared: Prepared, *, yes: bool) -> None:
+def _confirm(prepared: Prepared, stop: StopRequest, *, yes: bool) -> None:
     if not yes and sys.stdin is not None and sys.stdin.isatty():
         plan = prepared.plan
-        click.confirm(f"Install {plan.index.name} as {plan.site.role} on this node?", abort=True)
+        with stop.at_once():
+            click.confirm(f"Install {plan.index.name} as {plan.site.role} on this node?", abort=True)
+    stop.check()

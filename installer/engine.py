@@ -1,12 +1,17 @@
-"""Which docker this node will use, the bundle's or one that was there before, and whether it answers."""
+"""Which docker this node will use, the bundle's or one that was there before, and whether it answers.
+
+And what is in its way: a containerd that is there for something else.
+"""
 
 import re
 from dataclasses import dataclass
 
 from installer.node import Node
-from installer.node.paths import BINARIES
+from installer.node.paths import BINARIES, UNITS
+from installer.systemd import unit_text
 
 LEAST = (20, 10, 10)  # older ones lack clone3 in their seccomp profile: threads of newer images fail (containerd#6203)
+_UNIT_FOLDERS = (UNITS, "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
 CONTAINERD_UNIT, DOCKER_UNIT = "containerd.service", "docker.service"
 
 
@@ -28,6 +33,22 @@ def present_engine(node: Node) -> Engine | None:
     if dockerd is None or dockerd == f"{BINARIES}/dockerd":
         return None
     return Engine(dockerd, read_docker_version(node.ask(dockerd, "--version").stdout))
+
+
+def unused_containerd(node: Node) -> str | None:
+    """Where a containerd is that works for no docker but for others: Kubernetes, nerdctl. The bundle's would stop it.
+
+    They, too, put it in /usr/local/bin, and then only its unit tells it from one that a killed install left.
+    """
+    containerd, dockerd = node.finds("containerd"), node.finds("dockerd")
+    if dockerd not in (None, f"{BINARIES}/dockerd"):
+        return None
+    if containerd not in (None, f"{BINARIES}/containerd"):
+        return containerd
+    if dockerd is not None:
+        return None
+    units = (f"{folder}/{CONTAINERD_UNIT}" for folder in _UNIT_FOLDERS)
+    return next((unit for unit in units if node.read(unit) not in (None, unit_text(CONTAINERD_UNIT))), None)
 
 
 def docker_silence(node: Node) -> str | None:

@@ -3,14 +3,14 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from installer.errors import EnvironmentProblemError
 from installer.index.document import RUNTIME_NAME, File
 from installer.node.paths import TEMPORARY
-from installer.node.processes import run_here
+from installer.node.processes import run_here, run_in_our_place
 from installer.trust.contents import hash_chunk
 from installer.trust.medium import open_file
 from installer.trust.opened import Bundle
@@ -20,8 +20,8 @@ RUNTIME_VARIABLE = "VLLM_AIRGAP_RUNTIME"  # the launcher's and our name for the 
 HANDOVER_VARIABLE = "VLLM_AIRGAP_HANDOVER"  # set where the installed program, not the launcher, started this one
 
 
-def hand_over(bundle: Bundle, arguments: list[str]) -> int:
-    """Run this very command by the bundle's program; its exit code."""
+def hand_over(bundle: Bundle, arguments: list[str], check: Callable[[], None]) -> int:
+    """Run this very command by the bundle's program; its exit code. ``check`` raises if a signal came before that."""
     runtime = bundle.index.only("runtime")
     with _unpacked(bundle, runtime) as folder:
         environment = {
@@ -32,7 +32,8 @@ def hand_over(bundle: Bundle, arguments: list[str]) -> int:
         }
         python = folder / "unpacked/python/bin/python3"
         command = (str(python), "-I", "-B", str(folder / "unpacked/program"), *arguments)
-        return run_here(command, environment)
+        check()
+        return run_in_our_place(command, environment)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from installer.errors import StepError
 from installer.node import Node
-from installer.runner import container_missing, missing_peers, ray_nodes
+from installer.runner import STARTING, container_missing, missing_peers, ray_nodes
 from installer.settings import NodeConfig
 from installer.steps.cluster import NODE_UNIT, SERVE_UNIT
 from installer.systemd import active_since
@@ -63,9 +63,17 @@ def _trouble(node: Node, config: NodeConfig) -> _Trouble | None:
 
 
 def _last_words(node: Node, unit: str) -> str:
-    lines = node.ask("journalctl", "--no-pager", "-q", "-o", "cat", "-n", "20", "-u", unit).stdout.splitlines()
-    complaints = [line for line in lines if "rror" in line]
-    return (complaints or lines or ["its journal is empty"])[-1]
+    lines = _journal(node, unit, 20)
+    return (_complaints(lines) or lines or ["its journal is empty"])[-1]
+
+
+def _journal(node: Node, unit: str, count: int) -> list[str]:
+    """Its last ``count`` lines."""
+    return node.ask("journalctl", "--no-pager", "-q", "-o", "cat", "-n", str(count), "-u", unit).stdout.splitlines()
+
+
+def _complaints(lines: list[str]) -> list[str]:
+    return [line for line in lines if "rror" in line]
 
 
 def _missing(node: Node, config: NodeConfig) -> str:
@@ -116,4 +124,8 @@ def _restarted(node: Node, began: float) -> str:
     since = active_since(node, SERVE_UNIT)
     if since is not None and since <= began:
         return ""
-    return f"{SERVE_UNIT} was started again: {_last_words(node, SERVE_UNIT)}"
+    lines = _journal(node, SERVE_UNIT, 400)  # it may have said much since, while it loads again
+    starts = [number for number, line in enumerate(lines) if line.startswith(STARTING)]
+    # What it says since the last start need not be why it was started again.
+    complaints = _complaints(lines[: starts[-1]] if starts else lines) or _complaints(lines)
+    return ": ".join((f"{SERVE_UNIT} was started again", *complaints[-1:]))

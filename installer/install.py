@@ -10,12 +10,14 @@ from installer.errors import EnvironmentProblemError, MalformedError, RefusedErr
 from installer.health import Health, look, wait_for_api
 from installer.journal import Journal
 from installer.node import Node
-from installer.pinned import Pinned, check_policy, pinned_keys, previous_to, read_pinned
+from installer.node.paths import PROGRAM
+from installer.pinned import Pinned, check_policy, pinned_keys, read_pinned, record_up
 from installer.preflight import Problem, Situation, misfits, problems
 from installer.roles import Plan, afterwards, steps_for
 from installer.settings import SITE_JSON, Answers, Site, decide_site, node_config, parse_site
 from installer.staging import STAGING, Staging
 from installer.step import Report, execute, preview
+from installer.steps.older_bundles import RemoveOlderBundles
 from installer.take_in import TakeIn, lacking, take_in
 from installer.trust.contents import Meter
 from installer.trust.opened import Bundle
@@ -57,16 +59,11 @@ def prepare(node: Node, bundle: Bundle, answers: Answers, runtime_copy: Path | N
     intake = TakeIn(bundle, index.for_role(site.role), staging, runtime_copy)
     wanted = lacking(node, intake)
     engine = present_engine(node)
-    _refuse_on_problems(Situation(node, index, staging, engine, wanted))
+    pinned = Pinned(index.name, index.sequence, sums_digest, _anchored_by(bundle, before)).after(before)
+    _refuse_on_problems(Situation(node, index, staging, engine, wanted, _older(node, bundle, pinned, before)))
     plan = Plan(
         index=index,
-        pinned=Pinned(
-            index.name,
-            index.sequence,
-            sums_digest,
-            _anchored_by(bundle, before),
-            previous_to(sums_digest, before),
-        ),
+        pinned=pinned,
         keys=bundle.signers.keys,
         staging=staging,
         engine=engine,
@@ -98,6 +95,7 @@ def carry_out(node: Node, prepared: Prepared, voice: Voice) -> Health:
         take_in(node, prepared.intake, wanted, advance)
     execute(steps_for(prepared.plan), node, Journal(node), voice.step)
     health = look(node, prepared.plan.config)
+    record_up(node, prepared.plan.pinned)
     execute(afterwards(prepared.plan), node, Journal(node), voice.step)
     return health
 
@@ -130,7 +128,10 @@ def wait_until_served(node: Node, prepared: Prepared, voice: Voice) -> None:
 
 def check_caller(node: Node) -> None:
     if not node.is_root:
-        raise EnvironmentProblemError("not root: an install changes the system", hint="run the same command with sudo")
+        raise EnvironmentProblemError(
+            "not root: an install changes the system",
+            hint=f"run the same command with sudo; where that finds no vllm-airgap, type {PROGRAM}",
+        )
 
 
 def check_waits_on_head(prepared: Prepared, *, wait: bool) -> None:
@@ -164,6 +165,13 @@ def staged_bundle(node: Node) -> Path:
     if pinned is None:
         raise UsageError("the bundle's folder is missing", hint="vllm-airgap install BUNDLE")
     return node.at(f"{STAGING}/{pinned.sums_digest}")
+
+
+def _older(node: Node, bundle: Bundle, pinned: Pinned, before: Pinned | None) -> tuple[str, ...]:
+    """What a person may remove right now. Of a bundle that never came up the program may be at work."""
+    if before is None or not (before.was_up or before.sums_digest == pinned.sums_digest):
+        return ()
+    return RemoveOlderBundles(pinned, bundle.index.only("runtime").sha256).left(node)
 
 
 def _anchored_by(bundle: Bundle, before: Pinned | None) -> str:

@@ -69,7 +69,7 @@ main() {
         asked=
         again=0
         wait "$child" 2>/dev/null || again=$?
-        [ "$again" -eq 127 ] || code=$again # 127: it had ended all the same
+        case $again in 127 | -1) ;; *) code=$again ;; esac # it had ended all the same; bash may call that -1
     done
     exit "$code"
 }

@@ -1,7 +1,7 @@
 """What this node has come to trust: the keys, and the last bundle, so that it never goes back unasked."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from installer.errors import EnvironmentProblemError, MalformedError, NotAuthenticError, RefusedError, printable
 from installer.index.document import Index
@@ -18,7 +18,7 @@ _ANEW = "an install with --trusted-key or --fingerprint writes it anew"
 
 @dataclass(frozen=True)
 class Previous:
-    """The bundle that was pinned before, whose copies stay on the node."""
+    """The bundle that was up last before this one, whose copies stay on the node."""
 
     sequence: int
     sums_digest: str
@@ -26,13 +26,23 @@ class Previous:
 
 @dataclass(frozen=True)
 class Pinned:
-    """trust.json: the bundle that was installed last, and how its key came to be trusted."""
+    """trust.json: the bundle that was installed last, how its key came to be trusted, and whether it ever was up."""
 
     name: str
     sequence: int
     sums_digest: str
     anchored_by: str
     previous: Previous | None = None
+    was_up: bool = False
+
+    def after(self, before: "Pinned | None") -> "Pinned":
+        """As this bundle is recorded where ``before`` was. One that never came up is nothing to go back to."""
+        if before is None:
+            return self
+        if before.sums_digest == self.sums_digest:
+            return replace(self, previous=before.previous, was_up=before.was_up)
+        was_last = Previous(before.sequence, before.sums_digest) if before.was_up else before.previous
+        return replace(self, previous=was_last)
 
     def render(self) -> bytes:
         fields: dict[str, object] = {
@@ -41,6 +51,8 @@ class Pinned:
             "sums_digest": self.sums_digest,
             "anchored_by": self.anchored_by,
         }
+        if self.was_up:
+            fields["was_up"] = True
         if self.previous is not None:
             fields["previous"] = asdict(self.previous)
         return json.dumps(fields, indent=1).encode() + b"\n"
@@ -61,10 +73,11 @@ def read_pinned(node: Node) -> Pinned | None:
 
 def _parse_pinned(data: bytes) -> Pinned:
     at = Place.of(parse_json(data, "trust.json"), "")
-    at.only("name", "sequence", "sums_digest", "anchored_by", "previous")
+    at.only("name", "sequence", "sums_digest", "anchored_by", "was_up", "previous")
     sequence, digest = _identity(at)
     previous = Previous(*_identity(at.inside("previous"))) if at.has("previous") else None
-    return Pinned(at.text("name"), sequence, digest, at.text("anchored_by"), previous)
+    was_up = at.has("was_up") and at.boolean("was_up")
+    return Pinned(at.text("name"), sequence, digest, at.text("anchored_by"), previous, was_up)
 
 
 def _identity(at: Place) -> tuple[int, str]:
@@ -72,11 +85,10 @@ def _identity(at: Place) -> tuple[int, str]:
     return at.integer("sequence", 1, 2**31), digest
 
 
-def previous_to(sums_digest: str, before: Pinned | None) -> Previous | None:
-    """What comes before the bundle that is installed now: the same when it is installed again."""
-    if before is None:
-        return None
-    return before.previous if before.sums_digest == sums_digest else Previous(before.sequence, before.sums_digest)
+def record_up(node: Node, pinned: Pinned) -> None:
+    """Once this node's own part has stayed up: from then on the bundle is one to go back to."""
+    if not pinned.was_up:
+        node.place(TRUST_JSON, replace(pinned, was_up=True).render(), 0o600)
 
 
 def _refuse_lost_record(node: Node) -> None:

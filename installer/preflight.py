@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from installer.engine import Engine
+from installer.engine import Engine, unused_containerd
 from installer.index.document import File, Index
 from installer.index.space import IMAGE_GROWTH, RUNTIME_BYTES
 from installer.node import Node
@@ -28,13 +28,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class Situation:
-    """What the checks look at."""
+    """What the checks look at. ``older`` names what older bundles left that nobody needs any more."""
 
     node: Node
     index: Index
     staging: Staging
     engine: Engine | None
     lacking: tuple[File, ...]
+    older: tuple[str, ...] = ()
 
 
 def misfits(situation: Situation) -> tuple[Problem, ...]:
@@ -110,6 +111,15 @@ def _docker(at: Situation) -> Iterator[Problem]:
         yield Problem("docker", "there is no docker, and the bundle has none", "build the bundle with `docker:`")
 
 
+def _containerd(at: Situation) -> Iterator[Problem]:
+    if at.engine is None and at.index.docker is not None and (found := unused_containerd(at.node)):
+        yield Problem(
+            "containerd",
+            f"{found} is this node's own containerd, whose place the bundle's docker would take",
+            "install a docker that uses it, or remove it, then run the same command again",
+        )
+
+
 def _writable(at: Situation) -> Iterator[Problem]:
     for path in (ETC, STATE, OPT, BINARIES, UNITS, at.staging.model_dir):
         if reason := at.node.write_problem(path):
@@ -128,8 +138,12 @@ def _space(at: Situation) -> Iterator[Problem]:
             yield Problem(
                 "space",
                 f"{mount} has {free[mount] / _GIB:.1f} GiB free, {size / _GIB:.1f} GiB are needed",
-                f"make room on {mount}, or put the model elsewhere with --data-dir",
+                f"make room on {mount}, or put the model elsewhere with --data-dir{_may_go(at)}",
             )
+
+
+def _may_go(at: Situation) -> str:
+    return f"; older bundles left what may go now: {', '.join(at.older)}" if at.older else ""
 
 
 def _space_needed(at: Situation) -> Iterator[tuple[str, int]]:
@@ -161,4 +175,4 @@ def docker_root(node: Node) -> str:
 
 _Check = Callable[[Situation], Iterator[Problem]]
 _MISFITS: tuple[_Check, ...] = (_machine, _libc, _packages)
-_CHECKS: tuple[_Check, ...] = (_systemd, _programs, _docker, _writable, _space)
+_CHECKS: tuple[_Check, ...] = (_systemd, _programs, _docker, _containerd, _writable, _space)

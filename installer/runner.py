@@ -23,6 +23,7 @@ from installer.node import Node
 from installer.settings import NODE_JSON, NodeConfig
 
 _PATIENCE = 5  # seconds between two looks
+STARTING = "starting: "  # begins the journal's line of every start
 _NO_SUCH_CONTAINER = "No such"
 
 
@@ -170,7 +171,7 @@ def _gpus_missing(node: Node, config: NodeConfig) -> str | None:
 
 
 def _become(node: Node, command: tuple[str, ...]) -> None:
-    _say(f"starting: {json.dumps(command)}")
+    _say(f"{STARTING}{json.dumps(command)}")
     node.become(command)
 
 

@@ -1,7 +1,8 @@
 """Ctrl-C, SIGTERM and a lost terminal: an install ends cleanly between two steps, not within one."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from installer.errors import AirgapError
@@ -24,13 +25,26 @@ class StopRequest:
         self._clock = clock
         self._number = 0
         self._asked_at = 0.0
+        self._waits = True
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._ask)
+            # Who was told by nohup not to mind a lost terminal does not.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._ask)
 
     def check(self) -> None:
         """Raise InterruptedRunError if a signal came."""
         if self._number:
             raise InterruptedRunError(self._number)
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """While a person is asked nothing is at work that would have to end first."""
+        self._waits = False
+        try:
+            self.check()
+            yield
+        finally:
+            self._waits = True
 
     def _ask(self, number: int, _frame: FrameType | None) -> None:
         now = self._clock()
@@ -42,3 +56,5 @@ class StopRequest:
         self._asked_at = now
         # A lost terminal ends an install as SIGTERM does.
         self._number = signal.SIGTERM if number == signal.SIGHUP else number
+        if not self._waits:
+            self.check()

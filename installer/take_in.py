@@ -20,7 +20,7 @@ from installer.node.paths import STATE
 from installer.receipt import RECEIPT, model_receipt, proven_files
 from installer.staging import STAGING, Staging, good_copies, incoming, inside_model, is_copy
 from installer.steps.image import loaded_id
-from installer.steps.model import unproven
+from installer.steps.model import differing, unproven
 from installer.trust.contents import Advance, Piece, hash_chunk, in_parallel
 from installer.trust.medium import open_file
 from installer.trust.opened import Bundle
@@ -119,9 +119,18 @@ def _adopt_model(node: Node, plan: TakeIn, copies: _Copies) -> tuple[File, ...]:
     _refuse_links(node, plan)
     beside = _good(node, plan.staging.partial_model, plan.model_files)
     in_place = _good(node, plan.staging.model_dir, tuple(file for file in plan.model_files if file not in beside))
+    unusable = tuple(file for file in plan.model_files if file not in (*beside, *in_place))
+    if unusable and not plan.bundle.is_on_medium:
+        raise differing(_found(node, plan.staging, unusable[0]))
     for file in in_place:
         _adopt(final / inside_model(file), _prepare(node, plan.staging, file, copies), copies)
-    return tuple(file for file in plan.model_files if file not in (*beside, *in_place))
+    return unusable
+
+
+def _found(node: Node, staging: Staging, file: File) -> Path:
+    """Where the node has something under a model file's name: in its place, or still beside it."""
+    final = node.at(staging.model_dir) / inside_model(file)
+    return final if final.is_file() else node.at(staging.place_of(file))
 
 
 def _good(node: Node, path: str, files: tuple[File, ...]) -> tuple[File, ...]:

@@ -123,6 +123,12 @@ class Place:
             self.fail(key, f"{value} is not between {least} and {most}")
         return value
 
+    def boolean(self, key: str) -> bool:
+        value = self._value(key)
+        if not isinstance(value, bool):
+            self.fail(key, "neither true nor false")
+        return value
+
     def texts(self, key: str, default: Sequence[str] | None = None) -> tuple[str, ...]:
         value = self._value(key, list(default) if default is not None else None)
         if not isinstance(value, list):

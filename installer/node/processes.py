@@ -4,9 +4,10 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import FrameType
 
 # Children see this and nothing of the caller's: a DOCKER_HOST, LD_PRELOAD or http_proxy there has no effect.
 _ENVIRONMENT = {
@@ -14,6 +15,7 @@ _ENVIRONMENT = {
     "LC_ALL": "C",
     "HOME": "/root",
 }
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as a shell says it
 
 
@@ -57,8 +59,52 @@ def execute(command: tuple[str, ...], stdin: Iterable[bytes] | None, timeout: fl
 
 def run_here(command: tuple[str, ...], environment: Mapping[str, str]) -> int:
     """Run a command in this terminal; its exit code, as a shell says it. Raises OSError where it cannot run."""
-    code = subprocess.run(command, env=environment, check=False).returncode
+    return _shell_code(subprocess.run(command, env=environment, check=False).returncode)
+
+
+def run_in_our_place(command: tuple[str, ...], environment: Mapping[str, str]) -> int:
+    """As `run_here`, and signals that ask us to stop ask it: Ctrl-C reaches both, one to us alone would not."""
+    with _signals_kept() as came, subprocess.Popen(command, env=environment) as process:
+        came.pass_on_to(process)
+        return _shell_code(process.wait())
+
+
+def _shell_code(code: int) -> int:
     return code if code >= 0 else 128 - code
+
+
+class _Signals:
+    """Those that came, for a process that may not be there yet."""
+
+    def __init__(self) -> None:
+        self._numbers: list[int] = []
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def hear(self, number: int, _frame: FrameType | None) -> None:
+        self._numbers.append(number)
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def pass_on_to(self, process: subprocess.Popen[bytes]) -> None:
+        early = tuple(self._numbers)
+        self._process = process
+        for number in early:
+            process.send_signal(number)
+
+
+@contextmanager
+def _signals_kept() -> Iterator[_Signals]:
+    """From the program's own handlers, which have them back afterwards. What is ignored stays so, as under nohup."""
+    signals = _Signals()
+    before = {number: signal.getsignal(number) for number in _STOPPING}
+    heard = [number for number, handler in before.items() if handler != signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, signals.hear)
+    try:
+        yield signals
+    finally:
+        for number in heard:
+            signal.signal(number, before[number])
 
 
 def become(command: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ from installer.node import Node
 from installer.node.files import sync_folder
 from installer.receipt import RECEIPT, model_receipt
 from installer.staging import Staging, good_copies, inside_model
+from installer.systemd import stop_cluster
 
 
 @dataclass(frozen=True)
@@ -34,26 +35,41 @@ class PlaceModel:
     def apply(self, node: Node) -> None:
         final, partial = node.at(self.staging.model_dir), node.at(self.staging.partial_model)
         # Files linked from one folder into the other are proven in both: the one in use stays.
-        if model_pending(node, self.files, self.staging) is None:
+        is_proven = unproven(node, self.staging.model_dir, self.files) is None
+        if is_proven:
             _remove(partial)
         elif partial.exists():
+            stop_cluster(node)  # its container would keep the folder that goes; a later step starts it
+            is_proven = unproven(node, self.staging.partial_model, self.files) is None
             _remove(final)
             partial.rename(final)
             sync_folder(final.parent)
         remove_strays(final, self.files)
-        if self.pending(node) is not None:
+        if is_proven:
+            self._renew_receipt(node)
+        elif self.pending(node) is not None:
             self._prove(node)
+
+    def _renew_receipt(self, node: Node) -> None:
+        """Of files proven a moment ago: one whose other name went has a new ctime, and its content of before."""
+        receipt = model_receipt(node.at(self.staging.model_dir), self.files)
+        if node.read(RECEIPT) != receipt:
+            node.place(RECEIPT, receipt, 0o600)
 
     def _prove(self, node: Node) -> None:
         """Without a receipt that fits, as after a restored backup, only the contents can tell."""
         folder = node.at(self.staging.model_dir)
         good = good_copies(folder, self.files)
         if bad := [file for file in self.files if file not in good]:
-            raise DamagedError(
-                f"{folder / inside_model(bad[0])}: content differs from the bundle",
-                hint="vllm-airgap install BUNDLE takes it from the medium again",
-            )
+            raise differing(folder / inside_model(bad[0]))
         node.place(RECEIPT, model_receipt(folder, self.files), 0o600)
+
+
+def differing(path: Path) -> DamagedError:
+    """What to raise for a model file on the node whose content is not the bundle's."""
+    return DamagedError(
+        f"{path}: content differs from the bundle", hint="vllm-airgap install BUNDLE takes it from the medium again"
+    )
 
 
 def _remove(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What older bundles left on the node: all but the one before this, to which there must be a way back."""
+"""What older bundles left on the node: all but the one that was up before this, to which there must be a way back."""
 
 import hashlib
 import re
@@ -15,13 +15,16 @@ from installer.pinned import Pinned
 from installer.staging import STAGING
 
 _REPOSITORY = "vllm-airgap"
-_STAGED = re.compile(r"[0-9a-f]{64}")
-_PROGRAM = re.compile(r"[0-9a-f]{64}(,new)?")
+_DIGEST = re.compile(r"[0-9a-f]{64}")  # names a folder of copies, and one of a program
+_HALF_UNPACKED = re.compile(r"[0-9a-f]{64},new")
 
 
 @dataclass(frozen=True)
 class RemoveOlderBundles:
-    """Copies, programs and image tags are this bundle's or the previous one's. Models are replaced in their place."""
+    """Copies, programs and image tags are this bundle's or the previous one's. Models are replaced in their place.
+
+    Where no previous one is known, as after a lost record, every other may be the one that ran: all stay.
+    """
 
     pinned: Pinned
     runtime: str
@@ -33,26 +36,33 @@ class RemoveOlderBundles:
         left = [*names, *self._tags(node)]
         return f"left from others: {', '.join(left)}" if left else None
 
+    def left(self, node: Node) -> tuple[str, ...]:
+        """Its names, for a person who needs the room before this step comes to it."""
+        tags = (f"image {tag}" for tag in self._tags(node))
+        return (*tags, *(str(folder) for folder in self._folders(node)))
+
     def apply(self, node: Node) -> None:
         for tag in self._tags(node):
             node.run("docker", "rmi", tag)
         for folder in self._folders(node):
             shutil.rmtree(folder)
 
-    def _digests(self) -> tuple[str, ...]:
-        previous = self.pinned.previous
-        return (self.pinned.sums_digest, *((previous.sums_digest,) if previous else ()))
-
     def _folders(self, node: Node) -> tuple[Path, ...]:
-        digests = self._digests()
+        previous = self.pinned.previous
+        half_unpacked = _folders_like(_HALF_UNPACKED, node.at(OPT), ())
+        if previous is None:
+            return half_unpacked
+        digests = (self.pinned.sums_digest, previous.sums_digest)
         programs = {self.runtime, *(_runtime_of(node, digest) for digest in digests)}
-        staged = _folders_like(_STAGED, node.at(STAGING), digests)
-        return (*staged, *_folders_like(_PROGRAM, node.at(OPT), programs))
+        staged = _folders_like(_DIGEST, node.at(STAGING), digests)
+        return (*staged, *_folders_like(_DIGEST, node.at(OPT), programs), *half_unpacked)
 
     def _tags(self, node: Node) -> tuple[str, ...]:
         """Old names of ours. An image that some container still uses keeps its last one."""
         previous = self.pinned.previous
-        wanted = {str(self.pinned.sequence), str(previous.sequence) if previous else ""}
+        if previous is None:
+            return ()
+        wanted = {str(self.pinned.sequence), str(previous.sequence)}
         tags = dict(_image_tags(node))
         images = {image_id for tag, image_id in tags.items() if tag in wanted}
         old = ((tag, image_id) for tag, image_id in tags.items() if tag.isdecimal() and tag not in wanted)

@@ -1,5 +1,6 @@
 """Reading a folder that nobody vouches for: no link is followed, nothing but regular files is opened."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ _LITTER = frozenset(
 ) | {"System Volume Information", "$RECYCLE.BIN"}
 _LITTER_PREFIXES = ("._", ".Trash-", "FOUND.", ".fuse_hidden", ".nfs")
 READ_TRIES = 3
+# What open says where something else is, or nothing. All else is the medium's or the system's fault.
+_NOT_A_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
 
 
 def is_litter(name: str) -> bool:
@@ -63,7 +66,14 @@ def _open(name: str, flags: int, folder: int, path: str, error: type[AirgapError
     try:
         return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     except OSError as problem:
+        if problem.errno not in _NOT_A_FILE:
+            _fail(f"{printable(path)}: cannot be opened", problem)
         raise error(f"{printable(path)}: {problem.strerror}") from problem
+
+
+def open_inner_folder(name: str, folder: int, *, error: type[AirgapError] = DamagedError) -> int:
+    """A descriptor of the folder ``name`` right in ``folder``; the caller closes it."""
+    return _open(name, os.O_RDONLY | os.O_DIRECTORY, folder, name, error)
 
 
 def read_small(folder: int, path: str, limit: int, *, error: type[AirgapError] = DamagedError) -> bytes:
@@ -88,13 +98,13 @@ def read_at(descriptor: int, buffer: memoryview, offset: int, path: str) -> int:
             return os.preadv(descriptor, [buffer], offset)
         except OSError as problem:
             if not remaining:
-                _cannot_read(path, offset, problem)
+                _fail(f"{path}: cannot be read at byte {offset}", problem)
     raise AssertionError
 
 
-def _cannot_read(path: str, offset: int, problem: OSError) -> NoReturn:
+def _fail(what: str, problem: OSError) -> NoReturn:
     raise EnvironmentProblemError(
-        f"{path}: cannot be read at byte {offset}: {problem.strerror}",
+        f"{what}: {problem.strerror}",
         hint="the medium is failing or was pulled out; copy the bundle to another one",
     ) from problem
 

@@ -13,7 +13,7 @@ from installer.index.document import INDEX_NAME, LARGEST_INDEX, Index, parse_ind
 from installer.index.names import name_problem
 from installer.index.sums import LARGEST_SUMS, SUMS_NAME, parse_sums
 from installer.trust.keys import LARGEST_KEY
-from installer.trust.medium import litter, open_folder, read_small, walk
+from installer.trust.medium import litter, open_folder, open_inner_folder, read_small, walk
 from installer.trust.signatures import (
     MOST_SIGNERS,
     SIGNATURES_FOLDER,
@@ -40,13 +40,17 @@ class Metadata:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle whose lists are signed by ``signers``; its contents are checked as they are read."""
+    """A bundle whose lists are signed by ``signers``; its contents are checked as they are read.
+
+    ``is_on_medium`` tells whether ``folder`` has the listed files, or is only where a node keeps the lists.
+    """
 
     folder: int
     metadata: Metadata
     index: Index
     signers: Signers
     warnings: tuple[str, ...]
+    is_on_medium: bool
 
 
 @contextmanager
@@ -59,7 +63,8 @@ def open_bundle(path: Path, anchors: Anchors) -> Iterator[Bundle]:
         metadata = read_metadata(folder)
         signers = check_signatures(metadata.sums, metadata.signatures, anchors)
         index = parse_metadata(metadata)
-        yield Bundle(folder, metadata, index, signers, check_world(folder, metadata, index))
+        warnings = check_world(folder, metadata, index)
+        yield Bundle(folder, metadata, index, signers, warnings, is_on_medium=True)
 
 
 @contextmanager
@@ -68,7 +73,7 @@ def open_staged_bundle(path: Path, anchors: Anchors) -> Iterator[Bundle]:
     with open_folder(path) as folder:
         metadata = read_metadata(folder)
         signers = check_signatures(metadata.sums, metadata.signatures, anchors)
-        yield Bundle(folder, metadata, parse_metadata(metadata), signers, ())
+        yield Bundle(folder, metadata, parse_metadata(metadata), signers, (), is_on_medium=False)
 
 
 def read_metadata(folder: int) -> Metadata:
@@ -118,9 +123,9 @@ def _stray_reason(path: str) -> str:
 
 def _signature_names(folder: int) -> list[str]:
     try:
-        found = os.open(SIGNATURES_FOLDER, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-    except OSError as error:
-        raise NotAuthenticError(f"{SIGNATURES_FOLDER}/: {error.strerror}: the bundle is not signed") from error
+        found = open_inner_folder(SIGNATURES_FOLDER, folder, error=NotAuthenticError)
+    except NotAuthenticError as error:
+        raise NotAuthenticError(f"{error}: the bundle is not signed") from error
     try:
         names = os.listdir(found)
     finally:

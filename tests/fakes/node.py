@@ -152,8 +152,9 @@ class FakeNode(Node):
         return Output(0, "", "")
 
     def _journalctl(self, arguments: tuple[str, ...]) -> Output:
-        assert arguments[-2] == "-u", arguments
-        return Output(0, "".join(f"{line}\n" for line in self.journal[arguments[-1]]), "")
+        *_, lines, count, of, unit = arguments
+        assert (lines, of) == ("-n", "-u"), arguments
+        return Output(0, "".join(f"{line}\n" for line in self.journal[unit][-int(count) :]), "")
 
     def _restorecon(self, arguments: tuple[str, ...]) -> Output:
         options, path = arguments

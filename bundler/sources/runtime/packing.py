@@ -16,7 +16,11 @@ NEEDED = "python/lib/needed"  # shared libraries; the launcher has the loader lo
 _GZIP_LEVEL = 6  # 9 saves less than 1 % for four times the time
 _MAIN = "program/__main__.py"
 _MAIN_TEXT = """\
+import signal
 import sys
+
+# Before the imports, which take a while: a shell starts what runs in the background with SIGINT ignored.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from installer.cli import main
 

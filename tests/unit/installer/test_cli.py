@@ -1,4 +1,5 @@
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -167,3 +168,31 @@ def test_output_that_nobody_takes_changes_no_exit_code(
 
 def test_what_only_systemd_calls_is_not_shown(run: Run) -> None:
     assert "run-node" not in run("--help").out
+
+
+ASKING = """
+import sys, time
+from types import SimpleNamespace as Some
+from installer import cli
+from installer.stop_request import InterruptedRunError, StopRequest
+plan = Some(index=Some(name="demo"), site=Some(role="head"))
+try:
+    cli._confirm(Some(plan=plan), StopRequest(time.monotonic), yes=False)
+except InterruptedRunError as error:
+    sys.exit(128 + error.number)
+"""
+
+
+def test_a_signal_at_the_question_ends_the_program() -> None:
+    ours, its = pty.openpty()
+    with subprocess.Popen((sys.executable, "-c", ASKING), stdin=its, stdout=its, stderr=its) as process:
+        os.close(its)
+        said = b""
+        while b"[y/N]" not in said:
+            said += os.read(ours, 1000)
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(timeout=5) == 130
+        finally:
+            process.kill()
+    os.close(ours)

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from installer.errors import DamagedError, EnvironmentProblemError
 from installer.handover import HANDOVER_VARIABLE, RUNTIME_VARIABLE, hand_over, is_ours
 from installer.index.document import File
+from installer.stop_request import InterruptedRunError
 from tests.fakes.bundle import MadeBundle, Recipe, describe, make_bundle, seal, tar_gz
 from tests.fakes.staged import spoil
 
@@ -52,6 +54,10 @@ def temporary(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
+def go_on() -> None:
+    """Nobody asked for a stop."""
+
+
 def runtime_of(made: MadeBundle) -> File:
     return made.index.only("runtime")
 
@@ -60,7 +66,7 @@ def test_the_bundles_own_program_gets_the_same_command(
     newer: MadeBundle, temporary: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with newer.opened() as bundle:
-        assert hand_over(bundle, ["install", "/media/a stick", "-y"]) == 0
+        assert hand_over(bundle, ["install", "/media/a stick", "-y"], go_on) == 0
     lines = capfd.readouterr().out.splitlines()
     assert lines[:2] == ["<-I>", "<-B>"]
     assert lines[2].startswith(f"<{temporary}/vllm-airgap.")
@@ -69,20 +75,33 @@ def test_the_bundles_own_program_gets_the_same_command(
 
 def test_nothing_is_left_of_it(newer: MadeBundle, temporary: Path) -> None:
     with newer.opened() as bundle:
-        hand_over(bundle, ["install"])
+        hand_over(bundle, ["install"], go_on)
     assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize(("last", "code"), [("code=0", 0), ("code=20", 20), ("kill", 143)])
 def test_its_exit_code_is_ours(newer: MadeBundle, temporary: Path, last: str, code: int) -> None:
     with newer.opened() as bundle:
-        assert hand_over(bundle, [last]) == code
+        assert hand_over(bundle, [last], go_on) == code
+
+
+def test_a_signal_that_came_while_it_was_unpacked_is_not_lost(
+    newer: MadeBundle, temporary: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def stop() -> NoReturn:
+        assert list(temporary.glob("*/unpacked"))
+        raise InterruptedRunError(15)
+
+    with newer.opened() as bundle, pytest.raises(InterruptedRunError):
+        hand_over(bundle, ["install"], stop)
+    assert capfd.readouterr().out == ""
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_runtime_that_changed_on_the_medium_is_not_run(newer: MadeBundle, temporary: Path) -> None:
     spoil(newer.folder / "runtime.tar.gz")
     with newer.opened() as bundle, pytest.raises(DamagedError, match=r"runtime\.tar\.gz: content differs"):
-        hand_over(bundle, [])
+        hand_over(bundle, [], go_on)
     assert list(temporary.iterdir()) == []
 
 
@@ -90,14 +109,14 @@ def test_another_place_is_tried_where_there_is_none(
     newer: MadeBundle, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with temporary_folder_at(tmp_path / "gone"), newer.opened() as bundle:
-        assert hand_over(bundle, []) == 0
+        assert hand_over(bundle, [], go_on) == 0
     assert "<-I>" in capfd.readouterr().out
 
 
 def test_a_program_that_runs_nowhere_is_a_problem_of_the_environment(tmp_path: Path, temporary: Path) -> None:
     broken = with_runtime(tmp_path / "broken", tar_gz({"python/bin/python3": b"\x7fELF", "program": b""}))
     with broken.opened() as bundle, pytest.raises(EnvironmentProblemError, match="lets programs run"):
-        hand_over(bundle, [])
+        hand_over(bundle, [], go_on)
     assert list(temporary.iterdir()) == []
 
 

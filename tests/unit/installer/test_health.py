@@ -180,6 +180,35 @@ def test_waiting_tells_of_a_server_that_was_started_again(head: FakeNode) -> Non
     assert told[-1].endswith(f"{SERVE_UNIT} was started again: torch.OutOfMemoryError: CUDA out of memory")
 
 
+STARTING = 'starting: ["docker", "exec", "vllm"]'
+LOADING = [f"INFO Loading safetensors checkpoint shards: {n}" for n in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([STARTING, "ValueError: too long", "bye", STARTING, *LOADING], ": ValueError: too long"),
+        ([STARTING, "ValueError: too long", STARTING, "ERROR no such route", *LOADING], ": ValueError: too long"),
+        ([STARTING, "bye", STARTING, "ValueError: too long", *LOADING], ": ValueError: too long"),
+        ([STARTING, "bye", STARTING, *LOADING], ""),
+        ([], ""),
+    ],
+)
+def test_waiting_tells_why_the_server_failed_the_last_time(head: FakeNode, lines: list[str], words: str) -> None:
+    """It is loading again, which says much and nothing of that."""
+    head.journal[SERVE_UNIT] = lines
+    told: list[str] = []
+
+    def tell(what: str) -> None:
+        told.append(what)
+        if len(told) > 1:
+            serve(head)
+
+    head.on_sleep = lambda: head.systemd.restart_by_itself(SERVE_UNIT)
+    wait_for_api(head, config_of(head), tell)
+    assert told[-1].endswith(f"{SERVE_UNIT} was started again{words}")
+
+
 def test_without_ray_nobody_can_tell_which_peer_is_missing(head: FakeNode) -> None:
     config = config_of(head)
     assert look(head, replace(config, cluster=replace(config.cluster, backend="mp"))).missing == ""

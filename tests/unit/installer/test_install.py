@@ -19,9 +19,10 @@ from installer.settings import NODE_JSON, SITE_JSON, Answers
 from installer.steps.cluster import NODE_UNIT, SERVE_UNIT
 from installer.trust.signatures import Anchors
 from tests.fakes.bundle import MadeBundle, Recipe, make_bundle, public_key
+from tests.fakes.file_events import opened_files
 from tests.fakes.installing import HEAD, WORKER, Told, install, install_again, prepared
 from tests.fakes.node import FakeNode
-from tests.fakes.staged import spoil
+from tests.fakes.staged import MODEL_DIR, spoil
 from tests.fakes.tree import stamped_tree, tree
 
 ROLES = pytest.mark.parametrize(("answers", "ip"), [(HEAD, "10.0.0.1"), (WORKER, "10.0.0.2")], ids=["head", "worker"])
@@ -182,6 +183,7 @@ def test_only_root_installs(node: FakeNode) -> None:
     with pytest.raises(EnvironmentProblemError, match="not root") as caught:
         check_caller(node)
     assert caught.value.exit_code == 7
+    assert "/usr/local/sbin/vllm-airgap" in caught.value.hint
 
 
 def test_only_a_head_can_be_waited_for(node: FakeNode, root: Path, made: MadeBundle) -> None:
@@ -355,3 +357,38 @@ def test_no_secret_and_no_value_of_the_manifest_is_in_a_unit(node: FakeNode, mad
     assert b"NCCL_DEBUG" in (node.read(NODE_JSON) or b"")
     units = node.at("/etc/systemd/system")
     assert [path.name for path in units.glob("*.service") if b"NCCL" in path.read_bytes()] == []
+
+
+def test_a_model_that_is_mended_reaches_the_running_server(node: FakeNode, made: MadeBundle) -> None:
+    """The container would go on with the folder that is gone."""
+    install(node, made, HEAD)
+    before = node.docker.containers[CONTAINER]
+    spoil(node.at(f"{MODEL_DIR}/config.json"))
+    assert install(node, made, HEAD).applied == ["model tiny", "cluster node", "server"]
+    assert node.docker.containers[CONTAINER] is not before
+    install_again(node, made, HEAD)
+
+
+def test_a_model_whose_copy_is_only_left_beside_it_stops_nothing(node: FakeNode, made: MadeBundle) -> None:
+    install(node, made, HEAD)
+    node.place(f"{MODEL_DIR}.partial/config.json", b"half")
+    assert install(node, made, HEAD).applied == ["model tiny"]
+
+
+def test_an_upgrade_opens_no_model_file_that_stays_the_same(node: FakeNode, made: MadeBundle, tmp_path: Path) -> None:
+    install(node, made, HEAD)
+    model = {**Recipe().model, "config.json": b'{"model_type": "qwen3"}'}
+    newer = make_bundle(tmp_path / "newer", Recipe(sequence=2, model=model))
+    with opened_files() as opened:
+        assert "model tiny" in install(node, newer, HEAD).applied
+    assert [path for path in opened if path.endswith(".safetensors")] == []
+    install_again(node, newer, HEAD)
+
+
+def test_a_containerd_of_the_nodes_own_is_neither_stopped_nor_overlaid(node: FakeNode, made: MadeBundle) -> None:
+    node.give_program("/usr/bin/containerd")
+    before = tree(node.root)
+    with pytest.raises(EnvironmentProblemError, match="containerd: /usr/bin/containerd") as caught:
+        install(node, made, HEAD)
+    assert "fix: install a docker that uses it, or remove it" in str(caught.value)
+    assert tree(node.root) == before

@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from bundler.sources.runtime.packing import _MAIN_TEXT
 from tests.fakes.bundle import tar_gz
 
 LAUNCHER = Path(__file__).parents[3] / "installer/launcher.sh"
@@ -45,10 +46,19 @@ case $last in
     code=*) exit "${{last#code=}}" ;;
     environment) env ;;
     wait) exec {sys.executable} -c '{STOPPING}' ;;
+    early) exec {sys.executable} -I -B "$3" ;;
     question) read -r answer; echo "answer $answer" ;;
     runtime) cmp "$VLLM_AIRGAP_RUNTIME" "$5/runtime.tar.gz" && echo same ;;
 esac
 """.encode()
+# In the place of the program's many imports, which take a while.
+IMPORTING = b"""
+import os, time
+os.write(1, b"importing" + b"\\n")
+time.sleep(5)
+def main():
+    return 0
+"""
 # Of two names for one shell, only one.
 FOUND = {os.path.realpath(path): name for name in ("sh", "dash", "bash", "busybox") if (path := shutil.which(name))}
 SHELLS = [("busybox", "sh") if name == "busybox" else (name,) for name in FOUND.values()]
@@ -97,7 +107,8 @@ def stick(tmp_path: Path, request: pytest.FixtureRequest) -> Stick:
     folder, temporary = tmp_path / "a stick", tmp_path / "tmp $(id) *"
     folder.mkdir()
     temporary.mkdir()
-    runtime = tar_gz({"python/bin/python3": PYTHON, "program": b""})
+    program = {"program/__main__.py": _MAIN_TEXT.encode(), "program/installer/cli.py": IMPORTING}
+    runtime = tar_gz({"python/bin/python3": PYTHON, **program})
     (folder / "runtime.tar.gz").write_bytes(runtime)
     text = LAUNCHER.read_text().replace("@RUNTIME_SHA256@", hashlib.sha256(runtime).hexdigest())
     (folder / "install").write_text(text)
@@ -212,18 +223,24 @@ SIGNALS = pytest.mark.parametrize(
 )
 
 
-@contextmanager
-def waiting(stick: Stick) -> Iterator[subprocess.Popen[bytes]]:
+def waiting(stick: Stick) -> AbstractContextManager[subprocess.Popen[bytes]]:
     """The launcher, once its program has begun."""
+    return starting(stick, "wait", b"ready\n")
+
+
+@contextmanager
+def starting(stick: Stick, what: str, sign: bytes) -> Iterator[subprocess.Popen[bytes]]:
+    """The launcher, once its program has printed ``sign``."""
     with subprocess.Popen(
-        (*stick.shell, stick.launcher, "wait"),
+        (*stick.shell, stick.launcher, what),
         env=stick.environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         start_new_session=True,
     ) as process:
         assert process.stdout
-        assert any(line == b"ready\n" for line in process.stdout)
+        assert any(line == sign for line in process.stdout)
         yield process
 
 
@@ -235,6 +252,19 @@ def test_a_signal_to_the_launcher_alone_is_passed_on_and_its_clean_stop_waited_f
         process.send_signal(number)
         out, _ = process.communicate(timeout=10)
     assert (process.returncode, out.decode().splitlines()) == (code, [f"asked {number.name}", "stopped True"])
+    assert list(stick.temporary.iterdir()) == []
+
+
+@SIGNALS
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["launcher alone", "both"])
+def test_a_signal_before_the_program_listens_ends_it_silently(
+    stick: Stick, number: signal.Signals, code: int, send: Callable[[int, int], None]
+) -> None:
+    """A shell starts what runs in the background with SIGINT ignored."""
+    with starting(stick, "early", b"importing\n") as process:
+        send(process.pid, number)
+        _, said = process.communicate(timeout=4)
+    assert (process.returncode, b"Traceback" in said) == ({143: 128 + number, 130: 130}[code], False)
     assert list(stick.temporary.iterdir()) == []
 
 

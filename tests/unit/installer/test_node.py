@@ -1,5 +1,8 @@
 import os
 import re
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -207,3 +210,49 @@ def test_what_is_no_address_of_a_node(text: str) -> None:
 
 def test_the_c_library_is_told_with_its_version(machine: Node) -> None:
     assert re.fullmatch(r"glibc 2\.\d+", machine.c_library)
+
+
+ASKED = """
+import os, signal, sys, time
+def stop(number, frame):
+    print("asked", signal.Signals(number).name, flush=True)
+    time.sleep(0.2)
+    print("stopped", flush=True)
+    sys.exit(20)
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(number) != signal.SIG_IGN:
+        signal.signal(number, stop)
+print("ready", flush=True)
+time.sleep(float(sys.argv[1]))
+"""
+# As the installed program does it: a signal is a wish, and then the newer program does the work.
+ASKING = f"""
+import os, sys, time
+from installer.node.processes import run_in_our_place
+from installer.stop_request import StopRequest
+stop = StopRequest(time.monotonic)
+code = run_in_our_place((sys.executable, "-c", {ASKED!r}, sys.argv[1]), os.environ)
+print("ended", flush=True)
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_is_passed_on_to_what_runs_in_our_place_and_its_end_waited_for(number: signal.Signals) -> None:
+    program = (sys.executable, "-c", ASKING, "10")
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=8)
+    assert (process.returncode, out) == (20, f"asked {number.name}\nstopped\nended\n")
+
+
+def test_what_runs_in_our_place_under_nohup_hears_of_no_lost_terminal() -> None:
+    program = ("nohup", sys.executable, "-c", ASKING, "0.5")
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        os.killpg(process.pid, signal.SIGHUP)
+        out, _ = process.communicate(timeout=8)
+    assert (process.returncode, out) == (0, "ended\n")

@@ -11,8 +11,8 @@ from installer.pinned import (
     Previous,
     check_policy,
     pinned_keys,
-    previous_to,
     read_pinned,
+    record_up,
 )
 from installer.settings import NODE_JSON
 from tests.fakes.bundle import MadeBundle, public_key
@@ -38,12 +38,37 @@ def test_the_record_remembers_the_bundle_before(node: FakeNode) -> None:
     assert read_pinned(node) == newer
 
 
-def test_an_install_of_the_same_bundle_again_has_the_same_bundle_before_it() -> None:
-    newer = replace(PINNED, sequence=2, sums_digest="b" * 64, previous=Previous(1, DIGEST))
-    assert previous_to("c" * 64, None) is None
-    assert previous_to(DIGEST, PINNED) is None
-    assert previous_to("b" * 64, PINNED) == Previous(1, DIGEST)
-    assert previous_to("b" * 64, newer) == Previous(1, DIGEST)
+def test_the_record_remembers_that_the_bundle_was_up(node: FakeNode) -> None:
+    node.place(TRUST_JSON, PINNED.render())
+    record_up(node, PINNED)
+    assert read_pinned(node) == replace(PINNED, was_up=True)
+    assert node.at(TRUST_JSON).stat().st_mode & 0o777 == 0o600
+    node.changes.forget()
+    record_up(node, replace(PINNED, was_up=True))
+    assert node.changes.done == []
+
+
+UP = replace(PINNED, was_up=True)
+NEWER = replace(PINNED, sequence=2, sums_digest="b" * 64)
+
+
+def test_what_was_up_last_comes_before_what_is_installed_now() -> None:
+    assert NEWER.after(None) == NEWER
+    assert NEWER.after(UP).previous == Previous(1, DIGEST)
+
+
+def test_what_was_never_up_is_no_way_back() -> None:
+    assert NEWER.after(PINNED).previous is None
+    failed = replace(NEWER.after(UP))
+    third = replace(PINNED, sequence=3, sums_digest="c" * 64)
+    assert third.after(failed).previous == Previous(1, DIGEST)
+    assert third.after(replace(failed, was_up=True)).previous == Previous(2, "b" * 64)
+
+
+def test_an_install_of_the_same_bundle_again_changes_neither() -> None:
+    assert PINNED.after(UP) == UP
+    newer = replace(NEWER.after(UP), was_up=True)
+    assert NEWER.after(newer) == newer
 
 
 DAMAGED = [
@@ -55,6 +80,7 @@ DAMAGED = [
     json.dumps({"name": "demo", "sequence": "1", "sums_digest": DIGEST, "anchored_by": "x"}).encode(),
     json.dumps({"name": "demo", "sequence": 1, "sums_digest": "../../etc", "anchored_by": "x"}).encode(),
     json.dumps({"name": "demo", "sequence": 1, "sums_digest": DIGEST, "anchored_by": "x", "new": 1}).encode(),
+    json.dumps({"name": "demo", "sequence": 1, "sums_digest": DIGEST, "anchored_by": "x", "was_up": "yes"}).encode(),
 ]
 
 

@@ -123,6 +123,15 @@ def test_a_docker_that_is_new_enough(situation: Situation) -> None:
     assert found(replace(situation, engine=Engine("/usr/bin/dockerd", (20, 10, 10)))) == []
 
 
+def test_a_containerd_that_no_docker_uses(node: FakeNode, situation: Situation) -> None:
+    node.give_program("/usr/bin/containerd")
+    problem = only(situation)
+    assert problem.what.startswith("/usr/bin/containerd is this node's own containerd")
+    assert problem.fix.startswith("install a docker that uses it, or remove it")
+    assert found(replace(situation, engine=Engine("/usr/bin/dockerd", (27, 0, 0)))) == []
+    assert found(replace(situation, index=without(situation.index, "docker"))) == ["docker"]
+
+
 def test_no_docker_anywhere(situation: Situation) -> None:
     leaner = replace(situation, index=without(situation.index, "docker"))
     assert only(leaner).what == "there is no docker, and the bundle has none"

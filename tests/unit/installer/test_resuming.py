@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from installer.errors import EnvironmentProblemError, UsageError
+from installer.errors import DamagedError, EnvironmentProblemError, UsageError
 from installer.install import anchors_of, carry_out, check_medium, prepare, staged_bundle
 from installer.node import Node
 from installer.settings import Answers
@@ -19,7 +19,8 @@ from tests.fakes.changes import KilledError
 from tests.fakes.file_events import is_change, listening
 from tests.fakes.installing import HEAD, WORKER, Told, install, install_again
 from tests.fakes.node import FakeNode
-from tests.fakes.tree import settled_tree
+from tests.fakes.staged import MODEL_DIR, spoil
+from tests.fakes.tree import settled_tree, stamped_tree
 
 ROLES = pytest.mark.parametrize(("answers", "ip"), [(HEAD, "10.0.0.1"), (WORKER, "10.0.0.2")], ids=["head", "worker"])
 
@@ -120,6 +121,17 @@ def test_without_the_medium_what_is_gone_is_named(node: FakeNode, made: MadeBund
     with pytest.raises(EnvironmentProblemError, match=r"image/blobs/sha256/.*: not on this node") as caught:
         resume(node)
     assert "install BUNDLE" in caught.value.hint
+
+
+def test_without_the_medium_a_changed_model_file_is_named(node: FakeNode, made: MadeBundle) -> None:
+    install(node, made, HEAD)
+    spoil(node.at(f"{MODEL_DIR}/tokens/tokenizer.json"))
+    before = stamped_tree(node.at(MODEL_DIR).parent)
+    with pytest.raises(DamagedError, match=r"/tiny/tokens/tokenizer\.json: content differs from the bundle$") as caught:
+        resume(node)
+    assert caught.value.hint == "vllm-airgap install BUNDLE takes it from the medium again"
+    assert stamped_tree(node.at(MODEL_DIR).parent) == before
+    assert "model tiny" in install(node, made, HEAD).applied
 
 
 def test_a_stopped_docker_is_started_and_not_taken_for_a_lost_image(node: FakeNode, made: MadeBundle) -> None:

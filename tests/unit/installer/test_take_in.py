@@ -214,6 +214,19 @@ def test_damage_removes_only_what_this_run_copied(node: FakeNode, own: MadeBundl
     assert (stamped_tree(node.at("/data")), stamped_tree(node.at(STAGING))) == before
 
 
+def test_a_medium_that_cannot_be_opened_costs_no_copy(node: FakeNode, own: MadeBundle) -> None:
+    """A stick that was pulled out: what was copied is good, and the next run goes on from there."""
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and arguments[0] == "tokenizer.json":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with listening(refuse), pytest.raises(EnvironmentProblemError, match=r"tokenizer\.json: cannot be opened"):
+        take(node, own)
+    assert any(not path.endswith(",incoming") for path in files_of(node.at("/data"), node.at(STAGING)))
+    assert take(node, own) < sum(file.size for file in own.index.files)
+
+
 # --- interrupted runs
 
 
@@ -265,8 +278,8 @@ def test_a_model_that_a_person_brought_is_hashed_and_not_copied(node: FakeNode, 
     assert [path for path in wanted(node, made) if path.startswith("model/")] == []
     with opened_files() as opened:
         take(node, made)
-    assert [path for path in opened if path.endswith(WEIGHTS)]
-    step_of(made).apply(node)
+        step_of(made).apply(node)
+    assert len([path for path in opened if path.endswith(SAME_WEIGHTS)]) == 1
     assert inodes_of(brought) == inodes
     assert step_of(made).pending(node) is None
 
@@ -312,8 +325,9 @@ def test_an_upgrade_opens_no_model_file_that_the_receipt_proves(
     other_kinds = sum(file.size for file in upgrade.index.files if file.kind != "model")
     with opened_files() as opened:
         assert take(node, upgrade) == changed + other_kinds
+        step_of(upgrade).apply(node)
+        assert step_of(upgrade).pending(node) is None
     assert [path for path in opened if path.endswith((SAME_WEIGHTS, "tokenizer.json"))] == []
-    step_of(upgrade).apply(node)
     assert tree(node.at(MODEL_DIR)) == tree(upgrade.folder / "model/tiny")
 
 
@@ -359,9 +373,8 @@ def test_damage_leaves_what_an_earlier_run_had_copied(node: FakeNode, own: MadeB
     take_until(node, own, 2400)
     complete = {path for path in files_of(node.at("/data"), node.at(STAGING)) if not path.endswith(",incoming")}
     assert complete
-    last = own.index.files[-1]
-    assert str(copy_of(node, own, last)) not in complete
-    flip(own.folder / last.path, 0)
+    left = next(file for file in own.index.files if file.size and str(copy_of(node, own, file)) not in complete)
+    flip(own.folder / left.path, 0)
     with pytest.raises(DamagedError):
         take(node, own)
     assert set(files_of(node.at("/data"), node.at(STAGING))) == complete

@@ -80,3 +80,11 @@ def test_what_a_person_wrote_is_text_and_defaults_are_not() -> None:
     assert at.integer("other", 1, 65535, 6379) == 6379
     with pytest.raises(Exception, match="word: not a whole number"):
         at.integer("word", 1, 9)
+
+
+@pytest.mark.parametrize("value", [0, 1, "true", ""])
+def test_only_true_and_false_are_true_or_false(value: int | str) -> None:
+    assert Place({"a": True}, "").boolean("a") is True
+    assert Place({"a": False}, "").boolean("a") is False
+    with pytest.raises(MalformedError, match="neither true nor false"):
+        Place({"a": value}, "").boolean("a")

@@ -123,3 +123,18 @@ def test_an_older_model_of_the_same_name_makes_room(node: FakeNode, step: PlaceM
     node.place(f"{MODEL_DIR}/config.json", b"old")
     make_true(step, node)
     assert node.read(f"{MODEL_DIR}/config.json") == b'{"model_type": "qwen2"}'
+
+
+def test_a_stray_beside_a_proven_model_does_not_let_a_half_copy_take_its_place(
+    node: FakeNode, step: PlaceModel
+) -> None:
+    make_true(step, node)
+    model, half = node.at(step.staging.model_dir), node.at(step.staging.partial_model)
+    inode = model.stat().st_ino
+    (model / "stray.txt").touch()
+    half.mkdir()
+    (half / "config.json").touch()
+    make_true(step, node)
+    assert model.stat().st_ino == inode
+    assert not half.exists()
+    assert not (model / "stray.txt").exists()

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from installer.errors import StepError
+from installer.errors import EnvironmentProblemError, StepError
+from installer.pinned import TRUST_JSON
 from installer.roles import afterwards
 from installer.settings import Answers
 from installer.staging import STAGING
@@ -72,6 +73,33 @@ def test_nothing_goes_before_the_new_one_is_up(node: FakeNode, releases: list[Ma
     assert kept(node) == of(second, third)
 
 
+def test_a_bundle_that_never_came_up_is_no_way_back(node: FakeNode, releases: list[MadeBundle]) -> None:
+    first, second, third, _ = releases
+    install(node, first, HEAD)
+    node.on_sleep = node.docker.containers.clear
+    with pytest.raises(StepError, match="is not running"):
+        install(node, second, HEAD)
+    assert kept(node) == of(first, second)
+    node.on_sleep = lambda: None
+    node.reboot()
+    install(node, third, HEAD)
+    assert kept(node) == of(first, third)
+    install_again(node, third, HEAD)
+
+
+def test_where_the_record_was_lost_nothing_goes(node: FakeNode, releases: list[MadeBundle]) -> None:
+    """Nobody can tell which of the others ran last."""
+    first, second, third, fourth = releases
+    install(node, first, HEAD)
+    install(node, second, HEAD)
+    node.place(TRUST_JSON, b"{")
+    install(node, third, HEAD)
+    assert kept(node) == of(first, second, third)
+    install_again(node, third, HEAD)
+    install(node, fourth, HEAD)
+    assert kept(node) == of(third, fourth)
+
+
 def test_a_rehearsal_tells_it_and_changes_nothing(node: FakeNode, releases: list[MadeBundle]) -> None:
     first, second, third, _ = releases
     install(node, first, HEAD)
@@ -81,6 +109,40 @@ def test_a_rehearsal_tells_it_and_changes_nothing(node: FakeNode, releases: list
     assert "vllm-airgap:1" in reason
     assert first.sums_digest[:12] in reason
     assert tree(node.root) == before
+
+
+def test_where_room_is_short_the_person_is_told_what_may_go_now(node: FakeNode, releases: list[MadeBundle]) -> None:
+    first, second, third, _ = releases
+    install(node, first, HEAD)
+    install(node, second, HEAD)
+    node.free = 100
+    with pytest.raises(EnvironmentProblemError) as caught:
+        install(node, third, HEAD)
+    fix = str(caught.value).partition("fix: ")[2]
+    assert "older bundles" in fix
+    assert "image vllm-airgap:1" in fix
+    assert f"{STAGING}/{first.sums_digest}" in fix
+    assert second.sums_digest not in fix
+    assert "vllm-airgap:2" not in fix
+
+
+def test_nobody_is_told_to_remove_the_program_at_work(node: FakeNode, releases: list[MadeBundle]) -> None:
+    first, second, third, _ = releases
+    install(node, first, HEAD)
+    node.on_sleep = node.docker.containers.clear
+    with pytest.raises(StepError, match="is not running"):
+        install(node, second, HEAD)
+    node.free = 100
+    with pytest.raises(EnvironmentProblemError, match="space: ") as caught:
+        install(node, third, HEAD)
+    assert "older" not in str(caught.value)
+
+
+def test_a_node_without_older_bundles_is_told_of_none(node: FakeNode, made: MadeBundle) -> None:
+    node.free = 100
+    with pytest.raises(EnvironmentProblemError) as caught:
+        install(node, made, HEAD)
+    assert "older" not in str(caught.value)
 
 
 def test_a_bare_node_has_none(node: FakeNode, made: MadeBundle) -> None:

@@ -1,8 +1,10 @@
 """Every byte counts, and a bad block is told from a wrong one."""
 
+import errno
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from installer.errors import DamagedError, EnvironmentProblemError
 from installer.index.document import CHUNK, ROLES, File
 from installer.trust.contents import check_contents, hash_chunk, in_parallel
 from installer.trust.medium import open_folder, read_at
+from tests.fakes.file_events import listening
 from tests.unit.installer.trust.signed import SignedBundle, ignore
 
 
@@ -105,3 +108,15 @@ def test_the_first_error_is_raised_and_the_rest_not_begun() -> None:
     with pytest.raises(DamagedError):
         in_parallel(work, iter(range(10_000)))
     assert len(begun) < 1000
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE, errno.EMFILE])
+@pytest.mark.parametrize("name", ["SHA256SUMS", "signatures", "bundle.json", "driver.run", "config.json"])
+def test_a_file_that_cannot_be_opened_is_told_from_a_wrong_one(bundle: SignedBundle, name: str, number: int) -> None:
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and arguments[0] == name:
+            raise OSError(number, os.strerror(number))
+
+    with listening(refuse), pytest.raises(EnvironmentProblemError, match=f"{name}.*: cannot be opened: ") as caught:
+        bundle.check()
+    assert "failing" in caught.value.hint
