@@ -9,12 +9,13 @@ from pathlib import Path
 
 import click
 
-from bundler.build import Built, lock_manifest
 from bundler.build import build as build_bundle
+from bundler.build import lock_manifest
 from bundler.cache import Cache, cache_folder
 from bundler.cli import options
 from bundler.cli.findings import show, show_as_json, warnings_of
 from bundler.cli.signing_commands import open_key
+from bundler.cli.summary import show_built
 from bundler.console import Console
 from bundler.http.client import Client
 from bundler.http.patience import Patience
@@ -96,7 +97,7 @@ def build(
     with _workplace(console, jobs) as work:
         built = build_bundle(parsed, target, signing_key, SOURCES, work)
     show([finding for finding in warnings_of(findings(_case(parsed))) if finding not in known], console)
-    _show(built, time.monotonic() - start, console)
+    show_built(built, time.monotonic() - start, console)
 
 
 def _case(manifest: Manifest) -> Case:
@@ -107,15 +108,3 @@ def _case(manifest: Manifest) -> Case:
 def _workplace(console: Console, jobs: int) -> Iterator[Workplace]:
     with Client(Patience(tell=console.tell)) as client:
         yield Workplace(Cache(cache_folder(os.environ)), console.meter, console.tell, client, jobs)
-
-
-def _show(built: Built, seconds: float, console: Console) -> None:
-    index = built.sealed.index
-    console.say(f"bundle             {built.folder}  ({index.name} {index.version}, sequence {index.sequence})")
-    console.say(f"size               {in_units(built.size)} in {len(index.files)} files")
-    console.say(f"time               {seconds:.1f} s")
-    console.say(f"sha256 of install  {built.launcher_sha256}")
-    if built.fingerprint:
-        console.say(f"key fingerprint    {built.fingerprint}")
-    else:
-        console.say(f"not signed yet     bundle sign {built.folder} --key KEY")
