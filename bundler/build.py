@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bundler.assemble import Sealed, place_launcher, seal
 from bundler.busy import alone
+from bundler.cache import Cache
 from bundler.draft import Draft, drafting, publish, refuse_taken
 from bundler.gather import Gatherer
 from bundler.lint import before_build, before_seal, refuse_errors
@@ -16,7 +17,7 @@ from bundler.manifest import Manifest
 from bundler.resolve import resolve
 from bundler.signing import SigningKey, write_signature
 from bundler.workplace import Sources, Workplace
-from installer.index.document import RUNTIME_NAME
+from installer.index.document import RUNTIME_NAME, File
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Built:
     sealed: Sealed
     fingerprint: str  # "" if it is not signed yet
     warning: str  # "" if there is none
+    cached: int  # bytes of it that the cache had before
+    received: int  # bytes that came over the network, also those of what is not in the bundle itself
 
     @property
     def size(self) -> int:
@@ -62,7 +65,18 @@ def _build(manifest: Manifest, target: Path, key: SigningKey | None, sources: So
             write_signature(draft.folder, sealed.sums, key)
         publish(draft, target)
     doubt = before.unsigned.doubt(release) if before.unsigned else ""
-    return Built(target, sealed, key.public.fingerprint if key else "", doubt)
+    return Built(
+        folder=target,
+        sealed=sealed,
+        fingerprint=key.public.fingerprint if key else "",
+        cached=sum(file.size for file in sealed.index.files if _was_cached(file, work.cache)),
+        warning=doubt,
+        received=work.client.received,
+    )
+
+
+def _was_cached(file: File, cache: Cache) -> bool:
+    return file.sha256 in cache and file.sha256 not in cache.added
 
 
 def lock_manifest(manifest: Manifest, update: Collection[str], sources: Sources, work: Workplace) -> Lock:

@@ -17,7 +17,6 @@ from bundler.modes import FILE_MODE, set_mode
 from installer.errors import LockedError
 
 _BUFFER = 1 << 20  # bytes
-_ABANDONED = 24 * 3600  # seconds without a write, after which nobody can still be at work on a file
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,7 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.added: set[str] = set()  # digests that came by this object, and were not there before
 
     def path(self, sha256: str) -> Path:
         return self.folder / "sha256" / sha256[:2] / sha256
@@ -81,6 +81,13 @@ class Cache:
     def partials(self) -> Path:
         """Where files grow that a later run may go on with."""
         return self.folder / "partial"
+
+    def arrived(self, sha256: str) -> int:
+        """Bytes of it that are here, also of what is not whole yet."""
+        for path in (self.path(sha256), self.partials / sha256):
+            with suppress(FileNotFoundError):
+                return path.stat().st_size
+        return 0
 
     def drop(self, sha256: str) -> None:
         self.path(sha256).unlink(missing_ok=True)
@@ -98,6 +105,7 @@ class Cache:
         target = self.path(sha256)
         target.parent.mkdir(parents=True, exist_ok=True)
         path.replace(target)  # also where there is one, which may have been damaged since
+        self.added.add(sha256)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -146,8 +154,7 @@ class Cache:
         folder = self.folder / "aside"
         folder.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
-        descriptor, name = tempfile.mkstemp(dir=folder)
-        path = Path(name)
+        descriptor, path = _held(folder)
         try:
             with saying_where(self.folder), os.fdopen(descriptor, "w+b") as file:
                 yield file, path
@@ -162,10 +169,23 @@ def cache_folder(environment: Mapping[str, str]) -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "vllm-airgap"
 
 
+def _held(aside: Path) -> tuple[int, Path]:
+    """A new file that is locked for as long as it is open."""
+    while True:
+        descriptor, name = tempfile.mkstemp(dir=aside)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, Path(name)
+        os.close(descriptor)  # another run swept it before it was locked
+
+
 def _sweep(aside: Path) -> None:
-    """Remove what a killed run left behind."""
-    oldest = time.time() - _ABANDONED
+    """Remove what killed runs left behind. By the locks, for times mean nothing where a clock may jump."""
     for path in aside.iterdir():
-        with suppress(FileNotFoundError):  # another run was faster
-            if path.stat().st_mtime < oldest:
+        with suppress(FileNotFoundError, BlockingIOError, PermissionError):  # gone, at work, another user's
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()
+            finally:
+                os.close(descriptor)

@@ -9,26 +9,32 @@ from bundler.parallel import in_parallel
 from bundler.progress import Meter
 from bundler.sources.image.registry import pulling
 from bundler.sources.parts import credentials_for
+from bundler.totals import with_total
 from bundler.workplace import Sources, Workplace
 from installer.errors import DamagedError
 
 
 def fetch(manifest: Manifest, lock: Lock, files: Iterable[LockedFile], sources: Sources, work: Workplace) -> None:
     """Put ``files`` into the cache; DamagedError if one is no longer what was locked."""
+    wanted = tuple(files)
     lacking: dict[str, LockedFile] = {}
-    for file in files:
+    for file in wanted:
         if file.sha256 in work.cache:
             work.cache.touch(file.sha256)
         else:
             lacking[file.sha256] = file
-    _download([file for file in lacking.values() if file.url], manifest, lock, work)
+    by_url = [file for file in lacking.values() if file.url]
+    with with_total(
+        (file for file in wanted if file.url or file.sha256 not in lacking), work.cache, work.meter
+    ) as meter:
+        _download(by_url, manifest, lock, work, meter)
     for file in lacking.values():
         # A part that was taken for another of its files has brought this one, too.
         if file.sha256 not in work.cache:
             _take_part_again(manifest, lock, file, sources, work)
 
 
-def _download(files: Sequence[LockedFile], manifest: Manifest, lock: Lock, work: Workplace) -> None:
+def _download(files: Sequence[LockedFile], manifest: Manifest, lock: Lock, work: Workplace, meter: Meter) -> None:
     part_of = {file.path: name for name, part in lock.parts.items() for file in part.files}
     # One for all files of a part, which then share what a server gave for them.
     known = {part: credentials_for(manifest, part, work.client) for part in {part_of[file.path] for file in files}}
@@ -38,7 +44,7 @@ def _download(files: Sequence[LockedFile], manifest: Manifest, lock: Lock, work:
         wanted = Wanted(file.path, (file.url,), file.sha256, file.size, credentials)
         transfer(wanted, work.client, work.cache, meter)
 
-    in_parallel(download, files, work.jobs, work.meter)
+    in_parallel(download, files, work.jobs, meter)
 
 
 def _take_part_again(manifest: Manifest, lock: Lock, file: LockedFile, sources: Sources, work: Workplace) -> None:

@@ -12,7 +12,7 @@ from bundler.space import Need
 def needs_of_fetching(files: Iterable[LockedFile], cache: Cache) -> Iterator[Need]:
     """What the cache lacks, less what an earlier run has left of it."""
     lacking = {file.sha256: file.size for file in files if file.sha256 not in cache}
-    size = sum(max(0, size - _arrived(cache.partials / sha256)) for sha256, size in lacking.items())
+    size = sum(max(0, size - cache.arrived(sha256)) for sha256, size in lacking.items())
     yield Need(cache.folder, size, "what is to be fetched")
 
 
@@ -29,10 +29,3 @@ def needs_of_bundle(
         if not near or (origin and not clones):
             copied += file.size
     yield Need(folder, copied, "the bundle")
-
-
-def _arrived(partial: Path) -> int:
-    try:
-        return partial.stat().st_size
-    except FileNotFoundError:
-        return 0

@@ -25,3 +25,21 @@ def unwatched(_what: str, _total: int | None, /, *, done: int = 0) -> Iterator[A
         pass
 
     yield advance
+
+
+@contextmanager
+def counting(meter: Meter, what: str, total: int, done: int) -> Iterator[Meter]:
+    """A Meter whose items also move one over all of them, of which ``done`` bytes were there before."""
+    with meter(what, total, done=done) as advance_all:
+
+        @contextmanager
+        def counted(what: str, total: int | None, /, *, done: int = 0) -> Iterator[Advance]:
+            with meter(what, total, done=done) as advance:
+
+                def advance_both(count: int) -> None:
+                    advance(count)
+                    advance_all(count)
+
+                yield advance_both
+
+        yield counted

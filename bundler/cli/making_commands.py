@@ -9,12 +9,13 @@ from pathlib import Path
 
 import click
 
-from bundler.build import Built, lock_manifest
 from bundler.build import build as build_bundle
+from bundler.build import lock_manifest
 from bundler.cache import Cache, cache_folder
 from bundler.cli import options
 from bundler.cli.findings import show, show_as_json, warnings_of
 from bundler.cli.signing_commands import open_key
+from bundler.cli.summary import show_built
 from bundler.console import Console
 from bundler.http.client import Client
 from bundler.http.patience import Patience
@@ -99,7 +100,7 @@ def build(
     show([finding for finding in warnings_of(findings(_case(parsed))) if finding not in known], console)
     if built.warning:
         console.warn(built.warning)
-    _show(built, time.monotonic() - start, console)
+    show_built(built, time.monotonic() - start, console)
 
 
 def _case(manifest: Manifest) -> Case:
@@ -115,15 +116,3 @@ def _workplace(console: Console, jobs: int) -> Iterator[Workplace]:
 def _show_backend(backend: Backend | None, console: Console) -> None:
     if backend:
         console.say(f"backend: {backend.words}")
-
-
-def _show(built: Built, seconds: float, console: Console) -> None:
-    index = built.sealed.index
-    console.say(f"bundle             {built.folder}  ({index.name} {index.version}, sequence {index.sequence})")
-    console.say(f"size               {in_units(built.size)} in {len(index.files)} files")
-    console.say(f"time               {seconds:.1f} s")
-    console.say(f"sha256 of install  {built.launcher_sha256}")
-    if built.fingerprint:
-        console.say(f"key fingerprint    {built.fingerprint}")
-    else:
-        console.say(f"not signed yet     bundle sign {built.folder} --key KEY")

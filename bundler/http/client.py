@@ -52,6 +52,11 @@ class Client:
     ) -> None:
         self._sessions.close()
 
+    @property
+    def received(self) -> int:
+        """Bytes of the bodies of all answers that have ended."""
+        return self._sessions.received
+
     def get(
         self,
         url: str,

@@ -32,6 +32,7 @@ class Sessions:
         self._own = threading.local()
         self._all: list[requests.Session] = []
         self._lock = threading.Lock()
+        self.received = 0  # bytes of all bodies
 
     @contextmanager
     def asking(
@@ -39,7 +40,12 @@ class Sessions:
     ) -> Iterator[Stream]:
         """The answer of ``url`` itself, to a GET or with a ``form`` to a POST; ``said`` is the URL for people."""
         with self._send(url, headers, said, form) as response:
-            yield Stream(response, said)
+            stream = Stream(response, said)
+            try:
+                yield stream
+            finally:
+                with self._lock:
+                    self.received += stream.received
 
     def close(self) -> None:
         with self._lock:

@@ -21,6 +21,7 @@ class Stream:
     def __init__(self, response: requests.Response, said: str) -> None:
         self._response = response
         self._said = said
+        self.received = 0  # bytes of the body that were read
         self.url: str = response.url
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
@@ -62,6 +63,7 @@ class Stream:
     def _read(self, read: Callable[[], bytes]) -> Iterator[bytes]:
         try:
             while piece := read():
+                self.received += len(piece)
                 yield piece
         except RAISED as error:
             raise failure(self._said, error) from error

@@ -19,6 +19,11 @@ LARGEST_INDEX = 16 << 20  # bytes
 LARGEST_FILE = 1 << 43  # bytes
 ROLES = ("head", "worker")
 KINDS = ("launcher", "runtime", "package", "driver", "docker", "toolkit", "image", "model", "file")
+# Of each kind that has one.
+FOLDERS = {kind: kind for kind in ("driver", "docker", "toolkit", "image", "model")} | {
+    "package": "packages",
+    "file": "files",
+}
 PACKAGE_FORMATS = ("rpm", "deb")
 _NEEDED_KINDS = ("launcher", "runtime", "image", "model")
 _SINGLE_KINDS = ("launcher", "runtime", "driver", "docker")
@@ -217,10 +222,9 @@ def _check_files(index: Index) -> None:
 
 def _check_places(index: Index) -> None:
     """A file stands where its kind says: the steps look there and nowhere else."""
-    folders = {"launcher": "", "runtime": "", "package": "packages/", "file": "files/"}
-    folders["model"] = f"model/{index.model.name}/"
+    folders = {kind: f"{name}/" for kind, name in FOLDERS.items()} | {"model": f"model/{index.model.name}/"}
     for file in index.files:
-        folder = folders.get(file.kind, f"{file.kind}/")
+        folder = folders.get(file.kind, "")
         if not file.path.startswith(folder):
             raise MalformedError(f"files: {file.path} is not below {folder}")
     if index.only("launcher").path != LAUNCHER_NAME or index.only("runtime").path != RUNTIME_NAME:

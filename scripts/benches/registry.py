@@ -1,9 +1,6 @@
-"""An image from a registry on loopback into a bundle, against `docker pull` + `docker save | gzip`, and skopeo."""
+"""A registry on loopback that has one image, in a network of its own, and beside it a docker that has none."""
 
-import os
-import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,84 +10,67 @@ from pathlib import Path
 from testbed.commands import CommandError, TestbedError, run
 from testbed.host_docker import HostDocker
 
-from benches.running import Duel, Taken, duel, take
-
 _HOST = "127.0.0.1:5000"
-_ROUNDS = 3
-_PULLS = 1  # it takes minutes
 _START_SECONDS = 20
-# What people type, a pipe and all.
-_PULL = 'set -o pipefail; docker pull --quiet "$1" && docker save "$1" | gzip > "$2"'
 
 
 @dataclass(frozen=True)
-class Pulling:
-    """``looked``: nothing was known of the image; ``locked``: it was looked through when it was locked."""
-
-    looked_vs_docker: Duel
-    looked_vs_skopeo: Duel
-    locked_vs_skopeo: Duel
-
-
-@dataclass(frozen=True)
-class Network:
-    """That of a dockerd, where its 127.0.0.1 is."""
+class Registry:
+    """Where ``image`` can be pulled by ``docker``, and by programs that are started by ``entering``."""
 
     docker: HostDocker
+    image: str
 
     def entering(self, *command: str) -> tuple[str, ...]:
+        """``command`` in the network of ``docker``, where the registry's 127.0.0.1 is."""
         pid = (self.docker.folder / "dockerd.pid").read_text().strip()
         return ("nsenter", f"--net=/proc/{pid}/ns/net", "--", *command)
 
 
-def compare(build: Path, image: str, folder: Path) -> Pulling:
-    """``image`` is pushed by the testbed's docker, and pulled by one that never saw it."""
+@contextmanager
+def holding(build: Path, image: str, folder: Path) -> Iterator[Registry]:
+    """``image`` is pushed by the testbed's docker; the one beside the registry never saw it."""
     reference = f"{_HOST}/{image}"
-    with HostDocker(build) as docker, serving(Network(docker), folder):
-        push(docker, image, reference)
-    with fresh_docker(build, folder / "docker") as docker, serving(Network(docker), folder):
-        return _compare(docker, reference, folder)
+    with HostDocker(build) as docker, _serving(Registry(docker, reference), folder):
+        _push(docker, image, reference)
+    with _fresh_docker(build, folder / "docker") as docker:
+        registry = Registry(docker, reference)
+        with _serving(registry, folder):
+            yield registry
 
 
-def _compare(docker: HostDocker, reference: str, folder: Path) -> Pulling:
-    network, ours = Network(docker), folder / "ours"
-
-    def pulled(how: str) -> Taken:
-        shutil.rmtree(ours / "cache", ignore_errors=True)
-        ours.mkdir(exist_ok=True)
-        return take(*network.entering(sys.executable, "-m", "benches.pulling", how, reference, str(ours)))
-
-    def skopeo() -> Taken:
-        target = folder / "skopeo"
-        shutil.rmtree(target, ignore_errors=True)
-        words = ("--insecure-policy", "copy", "--quiet", "--src-tls-verify=false")
-        return take(*network.entering("skopeo", *words, f"docker://{reference}", f"oci:{target}:image"))
-
-    def docker_and_gzip() -> Taken:
-        packed = folder / "image.tar.gz"
-        path = f"{docker.programs / 'usr/bin'}:{os.environ['PATH']}"
-        taken = take(
-            "bash", "-c", _PULL, "bash", reference, str(packed), env={"DOCKER_HOST": docker.address, "PATH": path}
-        )
-        docker.run("image", "rm", reference)
-        packed.unlink()
-        return taken
-
-    return Pulling(
-        looked_vs_docker=duel(lambda: pulled("look"), docker_and_gzip, _PULLS),
-        looked_vs_skopeo=duel(lambda: pulled("look"), skopeo, _ROUNDS),
-        locked_vs_skopeo=duel(lambda: pulled("locked"), skopeo, _ROUNDS),
-    )
+@contextmanager
+def started(command: tuple[str, ...], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A server, until this ends."""
+    with log.open("wb") as said:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait()
 
 
-def push(docker: HostDocker, image: str, reference: str) -> None:
+def await_answer(registry: Registry, url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            run(*registry.entering("curl", "--silent", "--fail", "--noproxy", "*", url))
+        except CommandError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TestbedError(f"{url} does not answer")
+
+
+def _push(docker: HostDocker, image: str, reference: str) -> None:
     docker.run("tag", image, reference)
     docker.run("push", "--quiet", reference)
     docker.run("image", "rm", reference)
 
 
 @contextmanager
-def fresh_docker(build: Path, folder: Path) -> Iterator[HostDocker]:
+def _fresh_docker(build: Path, folder: Path) -> Iterator[HostDocker]:
     """With images of its own, none, and the testbed's programs."""
     docker = HostDocker(folder)
     docker.folder.mkdir(parents=True)
@@ -100,7 +80,7 @@ def fresh_docker(build: Path, folder: Path) -> Iterator[HostDocker]:
 
 
 @contextmanager
-def serving(network: Network, folder: Path) -> Iterator[None]:
+def _serving(registry: Registry, folder: Path) -> Iterator[None]:
     """Debian's docker-registry, whose images stay in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "registry.yml"
@@ -109,25 +89,8 @@ def serving(network: Network, folder: Path) -> Iterator[None]:
         f"storage: {{filesystem: {{rootdirectory: {folder / 'registry'}}}}}\n"
         f'http: {{addr: "{_HOST}", secret: bench}}\n'
     )
-    run(*network.entering("ip", "link", "set", "lo", "up"))
-    with (folder / "registry.log").open("wb") as log:
-        command = network.entering("docker-registry", "serve", str(config))
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        try:
-            _await(network, process)
-            yield
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _await(network: Network, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            run(*network.entering("curl", "--silent", "--fail", f"http://{_HOST}/v2/"))
-        except CommandError:
-            time.sleep(0.1)
-        else:
-            return
-    raise TestbedError("docker-registry does not answer")
+    run(*registry.entering("ip", "link", "set", "lo", "up"))
+    command = registry.entering("docker-registry", "serve", str(config))
+    with started(command, folder / "registry.log") as process:
+        await_answer(registry, f"http://{_HOST}/v2/", process)
+        yield

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TypeVar
 
 _Server = TypeVar("_Server", bound="Host")
+_PIECE = 16 << 10  # bytes sent at a time
 Files = Mapping[str, bytes]
 
 
@@ -62,10 +64,17 @@ class Host(ThreadingHTTPServer):
         self.asked: list[Request] = []
         self.cut: int | None = None
         self.breaks = 0
+        self.sent_of: Counter[str] = Counter()  # bytes of bodies, by the path that was asked for
+        self.lock = threading.Lock()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
+
+    @property
+    def sent(self) -> int:
+        with self.lock:
+            return self.sent_of.total()
 
     def paths(self) -> list[str]:
         return [request.path for request in self.asked]
@@ -118,16 +127,24 @@ class Answers(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if cut is not None and len(body) > cut:
-            self.wfile.write(body[:cut])
-            self.wfile.flush()
-            self.close_connection = True
-        else:
-            self.wfile.write(body)
+        breaks = cut is not None and len(body) > cut
+        self.close_connection = self.close_connection or breaks
+        self._write(body[:cut] if breaks else body)
+
+    def _write(self, body: bytes) -> None:
+        """In pieces, so that little counts as sent when the client is killed."""
+        for start in range(0, len(body), _PIECE):
+            piece = body[start : start + _PIECE]
+            self.wfile.write(piece)
+            with self.server.lock:
+                self.server.sent_of[self.path] += len(piece)
 
     def send_content(self, content: bytes, headers: Mapping[str, str]) -> None:
-        """All of it, or from where the client wants to go on."""
+        """All of it, or from where the client wants to go on, or nothing if it has that very content."""
         tag = f'"{sha256(content)}"'
+        if self.headers.get("If-None-Match") == tag:
+            self.send(304, b"", {"ETag": tag, **headers})
+            return
         start = self._start()
         if start and start < len(content) and self.headers.get("If-Range") in (None, tag):
             part = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}", "ETag": tag}

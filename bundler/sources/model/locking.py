@@ -14,6 +14,7 @@ from bundler.progress import Meter
 from bundler.sources.model.git_blob import git_sha1
 from bundler.sources.model.listing import choose
 from bundler.sources.model.repo import Repo, RepoFile
+from bundler.totals import with_total
 from bundler.workplace import Found, Workplace
 from installer.errors import DamagedError, UsageError, printable
 from installer.index.components import Model
@@ -64,7 +65,8 @@ def _fetch(files: Sequence[RepoFile], spec: ModelSpec, credentials: Credentials,
         stored[file.path] = transfer(wanted, work.client, work.cache, meter)
         _check_blob(file, stored[file.path], work.cache)
 
-    in_parallel(take, files, work.jobs, work.meter)
+    with with_total(files, work.cache, work.meter) as meter:
+        in_parallel(take, files, work.jobs, meter)
     return stored
 
 

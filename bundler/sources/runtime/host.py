@@ -1,26 +1,23 @@
 """runtime.tar.gz made of the Python that runs the build, for `runtime: {source: host}`."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-from bundler.cache import Cache
+from bundler.cache import Cache, Stored
 from bundler.lock import LockedFile
 from bundler.sources.runtime.interpreter import interpreter_files, version
 from bundler.sources.runtime.libraries import needed_libraries
 from bundler.sources.runtime.packing import NEEDED, finish, pack, place, prove, run_staged
 from bundler.sources.runtime.program import program_files
+from bundler.sources.runtime.records import packed_once
 from installer.index.document import RUNTIME_NAME
 
 
 def pack_host(cache: Cache) -> LockedFile:
     """The same Python and packages always give the same bytes."""
-    with tempfile.TemporaryDirectory(prefix="vllm-airgap-runtime-") as folder:
-        stage = Path(folder)
-        place(host_files(), stage)
-        finish(stage)
-        _compile(stage)
-        prove(stage)
-        packed = pack(stage, cache)
+    files = host_files()
+    packed = packed_once(files, version(), cache, lambda: _pack(files, cache))
     return LockedFile(
         path=RUNTIME_NAME,
         kind="runtime",
@@ -29,6 +26,16 @@ def pack_host(cache: Cache) -> LockedFile:
         source=f"Python {version()} of the machine that built the bundle",
         known_by="build",
     )
+
+
+def _pack(files: Mapping[str, Path], cache: Cache) -> Stored:
+    with tempfile.TemporaryDirectory(prefix="vllm-airgap-runtime-") as folder:
+        stage = Path(folder)
+        place(files, stage)
+        finish(stage)
+        _compile(stage)
+        prove(stage)
+        return pack(stage, cache)
 
 
 def host_files() -> dict[str, Path]:

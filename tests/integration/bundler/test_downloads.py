@@ -36,13 +36,14 @@ def test_a_bundle_of_downloads(site: Site, web: Web) -> None:
     web.alter = leading_on
     for name in ("driver.run", "docker.tgz", "toolkit.tar.gz"):
         site.rewrite(f"url: {name}", f"url: {web.url}/redirect/{name}")
-    site.build("first")
+    sent = sum(len(web.files[f"/{name}"]) for name in ("driver.run", "docker.tgz", "toolkit.tar.gz"))
+    assert site.build("first").received == sent
     lock = read_lock(lock_path(site.manifest))
     assert lock is not None
     driver = next(file for file in lock.files if file.kind == "driver")
     assert driver.url == driver.source == f"{web.url}/redirect/driver.run"
     web.asked.clear()
-    site.build("second")
+    assert site.build("second").received == 0
     assert web.asked == []
     assert (site.folder / "second/SHA256SUMS").read_bytes() == (site.folder / "first/SHA256SUMS").read_bytes()
 

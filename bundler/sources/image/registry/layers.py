@@ -10,6 +10,7 @@ from bundler.progress import Meter
 from bundler.sources.image.layers import records
 from bundler.sources.image.layers.reader import LayerRead, LayerReader
 from bundler.sources.image.registry.endpoints import Endpoints
+from bundler.totals import with_total
 from bundler.workplace import Workplace
 from installer.errors import DamagedError
 
@@ -20,11 +21,10 @@ def take_layers(image: str, layers: Sequence[Stored], endpoints: Endpoints, work
     missing = [one for one in dict.fromkeys(layers) if one not in known]
 
     def take(layer: Stored, meter: Meter) -> None:
-        number = missing.index(layer) + 1
-        wanted = _wanted(f"{image} layer {number}/{len(missing)}", layer, endpoints)
-        known[layer] = _take(wanted, work, meter)
+        known[layer] = _take(_wanted(image, layer, layers, endpoints), work, meter)
 
-    in_parallel(take, missing, work.jobs, work.meter)
+    with with_total(layers, work.cache, work.meter) as meter:
+        in_parallel(take, missing, work.jobs, meter)
     return tuple(known[one] for one in layers)
 
 
@@ -33,19 +33,20 @@ def fetch_layers(image: str, layers: Sequence[Stored], endpoints: Endpoints, wor
     missing = [one for one in dict.fromkeys(layers) if one.sha256 not in work.cache]
 
     def fetch(layer: Stored, meter: Meter) -> None:
-        number = missing.index(layer) + 1
-        transfer(_wanted(f"{image} layer {number}/{len(missing)}", layer, endpoints), work.client, work.cache, meter)
+        transfer(_wanted(image, layer, layers, endpoints), work.client, work.cache, meter)
 
-    in_parallel(fetch, missing, work.jobs, work.meter)
+    with with_total(layers, work.cache, work.meter) as meter:
+        in_parallel(fetch, missing, work.jobs, meter)
 
 
 def _recall(cache: Cache, layer: Stored) -> LayerRead | None:
     return records.recall(cache, layer.sha256) if layer.sha256 in cache else None
 
 
-def _wanted(what: str, layer: Stored, endpoints: Endpoints) -> Wanted:
+def _wanted(image: str, layer: Stored, layers: Sequence[Stored], endpoints: Endpoints) -> Wanted:
+    """Its number is that in the image, however many of the others are here already."""
     return Wanted(
-        what=what,
+        what=f"{image} layer {layers.index(layer) + 1}/{len(layers)}",
         urls=tuple(at.blob_url(layer.sha256) for at in endpoints.each),
         sha256=layer.sha256,
         size=layer.size,

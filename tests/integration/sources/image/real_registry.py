@@ -53,7 +53,7 @@ def registry(folder: Path, auth: str = "", certificates: Certificates | None = N
     tls = f"  tls: {{certificate: {certificates.certificate}, key: {certificates.key}}}\n" if certificates else ""
     config = folder / "config.yml"
     config.write_text(
-        f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n"
+        f"version: 0.1\nlog: {{level: error}}\n"
         f"storage: {{filesystem: {{rootdirectory: {folder / 'data'}}}}}\n{auth}"
         f'http:\n  addr: "127.0.0.1:{port}"\n  secret: x\n{tls}'
     )
