@@ -194,8 +194,13 @@ def _head(role: str, node_ip: str, answers: Answers, before: Site | None, nodes:
         raise UsageError("--head is missing", hint="--head IP names the head node's address")
     if not is_node_address(told):
         raise UsageError(f"--head: {printable(told)!r} is not the IPv4 address of a node")
-    if told == node_ip:
+    if told == node_ip and answers.head:
         raise UsageError(f"--head: {told} is this worker itself")
+    if told == node_ip:
+        raise UsageError(
+            f"--role worker: this node is {told}, the head",
+            hint="--role head here; or the list is wrong: --nodes has the head first, on every node",
+        )
     return told
 
 

@@ -35,6 +35,9 @@ needed_key_option = click.option("--key", metavar="KEY", type=_PATH, required=Tr
 passphrase_option = click.option(
     "--passphrase-file", metavar="FILE", type=_PATH, help="Its first line is the passphrase. Without it you are asked."
 )
+no_passphrase_option = click.option(
+    "--no-passphrase", is_flag=True, help="Do not encrypt the private key: whoever can read its file can sign."
+)
 trusted_key_option = click.option(
     "--trusted-key", "trusted_keys", metavar="PUB", type=_PATH, multiple=True, help="A public key to believe."
 )

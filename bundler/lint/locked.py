@@ -9,11 +9,13 @@ from bundler.resolve import stale_parts
 
 
 def _lock_stale(case: Case) -> Iterator[Finding]:
-    if case.lock and (stale := stale_parts(case.manifest, case.lock)):
+    """Of parts that were locked once; what never was is what `bundle lock` is for."""
+    lock = case.lock
+    if lock and (changed := [name for name in stale_parts(case.manifest, lock) if name in lock.parts]):
         yield warned(
             "lock-stale",
             "lock",
-            f"{', '.join(stale)} will be resolved anew, the manifest has changed",
+            f"{', '.join(changed)} will be resolved anew, the manifest has changed",
             "`bundle lock MANIFEST` does so now",
         )
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from installer.index.gpus import GPUS
-from installer.index.serve_args import check_serve_args
+from installer.index.serve_args import NO_API_KEY, PROXY_HINT, check_serve_args
 from installer.index.strict import Place, Value
 
 BACKENDS = ("ray", "mp")  # vLLM's names: --distributed-executor-backend
@@ -30,7 +30,7 @@ _RESERVED_ENVIRONMENT = frozenset(
     """
     VLLM_HOST_IP RAY_ADDRESS NCCL_SOCKET_IFNAME GLOO_SOCKET_IFNAME TP_SOCKET_IFNAME RAY_AUTH_MODE
     HF_HUB_OFFLINE TRANSFORMERS_OFFLINE VLLM_NO_USAGE_STATS DO_NOT_TRACK RAY_USAGE_STATS_ENABLED
-    LD_PRELOAD LD_LIBRARY_PATH PATH PYTHONPATH PYTHONHOME VLLM_API_KEY
+    LD_PRELOAD LD_LIBRARY_PATH PATH PYTHONPATH PYTHONHOME
     """.split()
 )
 
@@ -138,6 +138,8 @@ def read_environment(at: Place) -> dict[str, str]:
     for name in found:
         if not re.fullmatch(_ENVIRONMENT_NAME, name):
             inner.fail(name, "not a name like NCCL_IB_DISABLE")
+        if name == "VLLM_API_KEY":
+            inner.fail(name, NO_API_KEY, hint=PROXY_HINT)
         if name in _RESERVED_ENVIRONMENT:
             inner.fail(name, "set by the installer on each node, it cannot be set here")
     return found

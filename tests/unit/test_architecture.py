@@ -25,7 +25,7 @@ HOMES = {
     "rpmfile": ("bundler.packages.rpm",),
     "zstandard": ("bundler.packages.deb",),
 }
-SHARED = ("installer.index", "installer.trust", "installer.errors")
+SHARED = ("installer.index", "installer.trust", "installer.errors", "installer.__version__")
 OF_THE_MACHINE = ("ctypes", "fcntl", "http", "multiprocessing", "socket", "subprocess", "time")
 NO_STEP_IMPORTS = ("installer.steps", "installer.roles", "installer.cli")
 

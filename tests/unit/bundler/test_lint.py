@@ -88,6 +88,17 @@ def test_a_lock_that_does_not_fit_is_said(site: Site) -> None:
     assert said["sequence-behind"].startswith("3 is lower than 7")
 
 
+def test_a_part_that_was_never_locked_is_not_called_changed(site: Site) -> None:
+    site.build()
+    lock = lock_path(site.manifest)
+    document = json.loads(lock.read_text())
+    del document["parts"]["docker"]
+    lock.write_text(json.dumps(document))
+    assert [finding.rule for finding in found(site) if finding.rule == "lock-stale"] == []
+    site.rewrite("27.4.0", "27.5.0")
+    assert [finding.rule for finding in found(site) if finding.rule == "lock-stale"] == []
+
+
 def test_a_part_that_is_to_be_resolved_again_is_not_judged_by_what_it_was(site: Site) -> None:
     site.build()
     lock = lock_path(site.manifest)

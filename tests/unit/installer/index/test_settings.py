@@ -68,6 +68,17 @@ def test_a_reserved_or_odd_variable_is_refused(name: str) -> None:
         cluster(env={name: "x"})
 
 
+def test_who_wants_an_api_key_hears_that_there_is_none_yet() -> None:
+    with pytest.raises(MalformedError, match=r"env\.VLLM_API_KEY: there is no API key support yet") as caught:
+        cluster(env={"VLLM_API_KEY": "hush"})
+    assert "proxy" in caught.value.hint
+    for arg in ("--api-key", "--api-key=hush", "--api_key=hush"):
+        with pytest.raises(MalformedError, match="there is no API key support yet") as caught:
+            serve(args=[arg])
+        assert "proxy" in caught.value.hint
+        assert "hush" not in str(caught.value)
+
+
 @pytest.mark.parametrize("value", ["a\nb", "a\x00", "\x1b"])
 def test_a_value_of_a_variable_is_one_line(value: str) -> None:
     with pytest.raises(MalformedError):
