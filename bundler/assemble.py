@@ -8,14 +8,15 @@ from pathlib import Path
 from bundler.cloning import clone, clone_or_link
 from bundler.digesting import Digests, digest_file, in_threads
 from bundler.draft import Draft
-from bundler.filesystems import check_file_sizes, check_room
+from bundler.filesystems import check_file_sizes
 from bundler.lock import Lock, LockedFile
 from bundler.manifest import Manifest
 from bundler.modes import FILE_MODE, PROGRAM_MODE
 from bundler.progress import Advance, Meter
-from bundler.sources.runtime.glibc import with_host_glibc
+from bundler.sources.runtime.glibc import target_of
+from bundler.space import Need, demand_room
 from installer.errors import MalformedError
-from installer.index.components import Docker, Driver, Image, Model, Toolkit
+from installer.index.components import Docker, Driver, Image, Model, Packages, Toolkit
 from installer.index.document import (
     INDEX_NAME,
     LAUNCHER_NAME,
@@ -67,7 +68,8 @@ def place_files(draft: Draft, files: Iterable[LockedFile], origins: Origins, met
     wanted = {file.path: file for file in files}
     check_file_sizes(draft.folder, wanted.values())
     placed = {path for path in wanted if origins.share(path, draft.path(path))}
-    check_room(draft.folder, sum(file.size for path, file in wanted.items() if path not in placed))
+    copied = sum(file.size for path, file in wanted.items() if path not in placed)
+    demand_room((Need(draft.folder, copied, "the bundle"),))
 
     def place(path: str, advance: Advance) -> Digests:
         if path in placed:
@@ -109,9 +111,10 @@ def make_index(manifest: Manifest, lock: Lock, files: Iterable[File]) -> Index:
         name=manifest.name,
         version=manifest.version,
         sequence=manifest.sequence,
-        target=with_host_glibc(manifest.target),
+        target=target_of(manifest),
         cluster=replace(manifest.cluster, backend=lock.backend.name),
         serve=manifest.serve,
+        packages=lock.component(Packages),
         driver=lock.component(Driver),
         docker=lock.component(Docker),
         toolkit=lock.component(Toolkit),

@@ -3,21 +3,21 @@
 import importlib.resources
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bundler.assemble import Sealed, place_launcher, seal
 from bundler.busy import alone
+from bundler.cache import Cache
 from bundler.draft import Draft, drafting, publish, refuse_taken
 from bundler.gather import Gatherer
-from bundler.lint import refuse_problems
+from bundler.lint import before_build, before_seal, refuse_errors
 from bundler.lock import Lock, Release, lock_path, read_lock, write_lock
 from bundler.manifest import Manifest
-from bundler.model_rules import model_problems
 from bundler.resolve import resolve
 from bundler.signing import SigningKey, write_signature
 from bundler.workplace import Sources, Workplace
-from installer.index.document import RUNTIME_NAME
+from installer.index.document import RUNTIME_NAME, File
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Built:
     sealed: Sealed
     fingerprint: str  # "" if it is not signed yet
     warning: str  # "" if there is none
+    cached: int  # bytes of it that the cache had before
+    received: int  # bytes that came over the network, also those of what is not in the bundle itself
 
     @property
     def size(self) -> int:
@@ -42,7 +44,7 @@ def build(manifest: Manifest, target: Path, key: SigningKey | None, sources: Sou
     """The bundle of ``manifest`` in the new folder ``target``."""
     target = Path(os.path.normpath(target.absolute()))
     refuse_taken(target)
-    with alone(lock_path(manifest.path)):
+    with alone(lock_path(manifest.path)), work.cache.in_use():
         return _build(manifest, target, key, sources, work)
 
 
@@ -63,37 +65,41 @@ def _build(manifest: Manifest, target: Path, key: SigningKey | None, sources: So
             write_signature(draft.folder, sealed.sums, key)
         publish(draft, target)
     doubt = before.unsigned.doubt(release) if before.unsigned else ""
-    return Built(target, sealed, key.public.fingerprint if key else "", doubt)
+    return Built(
+        folder=target,
+        sealed=sealed,
+        fingerprint=key.public.fingerprint if key else "",
+        cached=sum(file.size for file in sealed.index.files if _was_cached(file, work.cache)),
+        warning=doubt,
+        received=work.client.received,
+    )
+
+
+def _was_cached(file: File, cache: Cache) -> bool:
+    return file.sha256 in cache and file.sha256 not in cache.added
 
 
 def lock_manifest(manifest: Manifest, update: Collection[str], sources: Sources, work: Workplace) -> Lock:
     """Resolve what is not locked yet; every part found is written at once."""
-    with alone(lock_path(manifest.path)):
+    with alone(lock_path(manifest.path)), work.cache.in_use():
         return _lock(manifest, update, sources, work)
 
 
 def _lock(manifest: Manifest, update: Collection[str], sources: Sources, work: Workplace) -> Lock:
-    refuse_problems(manifest)
     path = lock_path(manifest.path)
     lock = read_lock(path) or Lock()
+    kept = replace(lock, parts={name: part for name, part in lock.parts.items() if name not in update})
+    refuse_errors(before_build(manifest, kept, work.cache))
     for lock in resolve(manifest, lock, update, sources, work):  # noqa: B020 # each is the last, one part further
         write_lock(path, lock)
+    refuse_errors(before_build(manifest, lock, work.cache))
     return lock
 
 
 def fill(draft: Draft, manifest: Manifest, lock: Lock, sources: Sources, work: Workplace) -> Sealed:
     files = Gatherer(manifest, lock, sources, work).gather(draft)
-    _refuse_model(draft, manifest, lock)
+    refuse_errors(before_seal(manifest, lock, draft.folder))
     (runtime,) = (file for file in files if file.path == RUNTIME_NAME)
     template = importlib.resources.files("installer").joinpath("launcher.sh").read_bytes()
     launcher = place_launcher(draft, template, runtime.sha256)
     return seal(draft, manifest, lock, (launcher, *files))
-
-
-def _refuse_model(draft: Draft, manifest: Manifest, lock: Lock) -> None:
-    """The rules once more, over the bytes that are about to be sealed."""
-    below = f"model/{manifest.model.name}/"
-    names = (file.path.removeprefix(below) for file in lock.parts["model"].files)
-    files = {name: draft.folder / below / name for name in names}
-    for problem in model_problems(files, manifest.model.allow):
-        raise problem

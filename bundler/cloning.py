@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 from bundler.modes import set_mode
@@ -28,6 +29,12 @@ def clone(source: Path, target: Path, mode: int) -> bool:
     if not done:
         target.unlink()
     return done
+
+
+def can_clone(folder: Path) -> bool:
+    """Whether two files on the file system of ``folder`` can share what is on the disk."""
+    with tempfile.TemporaryFile(dir=folder) as one, tempfile.TemporaryFile(dir=folder) as other:
+        return clone_into(one.fileno(), other.fileno())
 
 
 def clone_into(source: int, target: int) -> bool:

@@ -85,6 +85,10 @@ class Stop:
     def __init__(self) -> None:
         self._event = Event()
 
+    @property
+    def is_set(self) -> bool:
+        return self._event.is_set()
+
     def set(self) -> None:
         self._event.set()
 

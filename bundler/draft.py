@@ -11,11 +11,11 @@ from typing import BinaryIO
 from bundler.filesystems import saying_where
 from bundler.modes import FILE_MODE, make_folder, set_mode
 from installer.errors import LockedError, UsageError
-from installer.index.document import INDEX_NAME, KINDS, LAUNCHER_NAME, RUNTIME_NAME
+from installer.index.document import FOLDERS, INDEX_NAME, LAUNCHER_NAME, RUNTIME_NAME
 from installer.index.sums import SUMS_NAME
 from installer.trust.signatures import SIGNATURES_FOLDER
 
-_TOP = {LAUNCHER_NAME, RUNTIME_NAME, INDEX_NAME, SUMS_NAME, SIGNATURES_FOLDER, *KINDS}
+_TOP = {LAUNCHER_NAME, RUNTIME_NAME, INDEX_NAME, SUMS_NAME, SIGNATURES_FOLDER, *FOLDERS.values()}
 
 
 class Draft:

@@ -1,29 +1,59 @@
 """What the lock names and the cache lacks, from where the lock says, or from its source again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from bundler.http.transfer import Wanted, transfer
 from bundler.lock import Lock, LockedFile
 from bundler.manifest import Manifest
-from bundler.sources.url import take_url
+from bundler.parallel import in_parallel
+from bundler.progress import Meter
+from bundler.sources.image.registry import pulling
+from bundler.sources.parts import credentials_for
+from bundler.totals import with_total
 from bundler.workplace import Sources, Workplace
 from installer.errors import DamagedError
 
 
 def fetch(manifest: Manifest, lock: Lock, files: Iterable[LockedFile], sources: Sources, work: Workplace) -> None:
     """Put ``files`` into the cache; DamagedError if one is no longer what was locked."""
-    for file in files:
+    wanted = tuple(files)
+    lacking: dict[str, LockedFile] = {}
+    for file in wanted:
         if file.sha256 in work.cache:
-            continue
-        if file.url:
-            take_url(file.path, file.url, manifest.folder, file.sha256, work.cache, work.meter)
+            work.cache.touch(file.sha256)
         else:
+            lacking[file.sha256] = file
+    by_url = [file for file in lacking.values() if file.url]
+    with with_total(
+        (file for file in wanted if file.url or file.sha256 not in lacking), work.cache, work.meter
+    ) as meter:
+        _download(by_url, manifest, lock, work, meter)
+    for file in lacking.values():
+        # A part that was taken for another of its files has brought this one, too.
+        if file.sha256 not in work.cache:
             _take_part_again(manifest, lock, file, sources, work)
+
+
+def _download(files: Sequence[LockedFile], manifest: Manifest, lock: Lock, work: Workplace, meter: Meter) -> None:
+    part_of = {file.path: name for name, part in lock.parts.items() for file in part.files}
+    # One for all files of a part, which then share what a server gave for them.
+    known = {part: credentials_for(manifest, part, work.client) for part in {part_of[file.path] for file in files}}
+
+    def download(file: LockedFile, meter: Meter) -> None:
+        credentials = known[part_of[file.path]]
+        wanted = Wanted(file.path, (file.url,), file.sha256, file.size, credentials)
+        transfer(wanted, work.client, work.cache, meter)
+
+    in_parallel(download, files, work.jobs, meter)
 
 
 def _take_part_again(manifest: Manifest, lock: Lock, file: LockedFile, sources: Sources, work: Workplace) -> None:
     name = next(name for name, part in lock.parts.items() if file in part.files)
     work.tell(f"{name}: {file.path} is not in the cache, taking {name} again")
-    sources[name](manifest, work)
+    if name == "image" and manifest.image.source == "registry":
+        pulling.take_locked(lock.parts[name].files, manifest.image.mirrors, work)
+    if file.sha256 not in work.cache:
+        sources[name](manifest, work)
     if file.sha256 not in work.cache:
         raise DamagedError(
             f"{name}: {file.source} is no longer what was locked",

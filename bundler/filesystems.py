@@ -12,7 +12,6 @@ from installer.errors import EnvironmentProblemError
 
 _FAT = {"vfat", "msdos"}
 _FAT_LIMIT = 2**32 - 1  # bytes of one file
-_SPARE = 64 << 20  # bytes for the lists, the folders and the file system's own use
 _DISK_PROBLEMS = {errno.ENOSPC, errno.EDQUOT}
 _MOUNTS = Path("/proc/self/mountinfo")
 
@@ -26,16 +25,6 @@ def check_file_sizes(folder: Path, files: Iterable[LockedFile], mounts: Path = _
                 f"{folder}: a FAT file system holds no file over 4 GiB, {file.path} has {in_units(file.size)}",
                 hint="format the medium with exFAT, ext4 or XFS, or build on another disk",
             )
-
-
-def check_room(folder: Path, needed: int) -> None:
-    found = os.statvfs(folder)
-    free = found.f_bavail * found.f_frsize
-    if needed + _SPARE > free:
-        raise EnvironmentProblemError(
-            f"{folder}: {in_units(needed)} are to be copied there, {in_units(free)} are free",
-            hint="free some space, or build on the file system of the cache, where only the model needs to be copied",
-        )
 
 
 @contextmanager

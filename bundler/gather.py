@@ -9,7 +9,9 @@ from bundler.draft import Draft
 from bundler.fetch import fetch
 from bundler.lock import Lock, LockedFile
 from bundler.manifest import Manifest
+from bundler.needs import needs_of_bundle, needs_of_fetching
 from bundler.sources.model import directory
+from bundler.space import demand_room
 from bundler.workplace import Sources, Workplace
 from installer.errors import DamagedError
 from installer.index.document import File
@@ -29,6 +31,7 @@ class Gatherer:
         in_place = self._in_place()
         wanted = {file.path: file for file in self.lock.files}
         check_names(wanted)
+        self._demand_room(draft, in_place)
         found = self._place(draft, tuple(wanted.values()), in_place)
         if damaged := _differing(wanted, found):
             for file in damaged:
@@ -40,8 +43,16 @@ class Gatherer:
 
     def _in_place(self) -> Mapping[str, Path]:
         """Files that are taken from where they lie instead of from the cache."""
+        if self.manifest.model.source != "directory":
+            return {}
         model = self.lock.parts["model"]
         return directory.locate(self.manifest.model, self.manifest.model_folder, model.files)
+
+    def _demand_room(self, draft: Draft, in_place: Mapping[str, Path]) -> None:
+        """Before the first byte, not after the first hour."""
+        files, cache = self.lock.files, self.work.cache
+        fetched = [file for file in files if file.path not in in_place]
+        demand_room((*needs_of_fetching(fetched, cache), *needs_of_bundle(draft.folder, files, in_place, cache)))
 
     def _place(self, draft: Draft, files: Sequence[LockedFile], in_place: Mapping[str, Path]) -> dict[str, File]:
         cached = [file for file in files if file.path not in in_place]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from installer.errors import MalformedError, RefusedError, UsageError
-from installer.index.components import Docker, Driver, Image, Model, Toolkit
+from installer.index.components import Docker, Driver, Image, Model, Packages, Toolkit
 from installer.index.document import KINDS, KNOWN_BY, LARGEST_FILE, read_sequence
 from installer.index.settings import BACKENDS
 from installer.index.strict import Place, Value, parse_json
@@ -17,15 +17,16 @@ FORMAT = 1
 LARGEST_LOCK = 16 << 20  # bytes
 _DIGEST = r"[0-9a-f]{64}"
 _DIGEST_MEANING = "64 lower-case hex digits"
-Component = Driver | Docker | Toolkit | Image | Model
+Component = Packages | Driver | Docker | Toolkit | Image | Model
 _READERS: Mapping[str, Callable[[Place], Component]] = {
+    "packages": Packages.read,
     "driver": Driver.read,
     "docker": Docker.read,
     "toolkit": Toolkit.read,
     "image": Image.read,
     "model": Model.read,
 }
-PARTS = (*_READERS, "runtime")
+PARTS = (*_READERS, "runtime", "files")
 _Kind = TypeVar("_Kind", bound=Component)
 
 
@@ -85,7 +86,7 @@ class Part:
     """One part of the manifest, resolved; ``of`` is the digest of what the manifest said of it. Files are sorted."""
 
     of: str
-    component: Component | None  # None for the runtime, of which the index says nothing
+    component: Component | None  # None for the runtime and the extra files, of which the index says no more
     files: tuple[LockedFile, ...]
 
     @classmethod
@@ -115,12 +116,12 @@ class Backend:
         at.only("name", "reason")
         return cls(at.choice("name", BACKENDS), at.text("reason"))
 
+    def document(self) -> dict[str, Value]:
+        return {"name": self.name, "reason": self.reason}
+
     @property
     def words(self) -> str:
         return f"{self.name} ({self.reason})"
-
-    def document(self) -> dict[str, Value]:
-        return {"name": self.name, "reason": self.reason}
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,7 +12,7 @@ FILE_MODE, PROGRAM_MODE, FOLDER_MODE = 0o644, 0o755, 0o755
 _UNKNOWN = {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
-def set_mode(file: BinaryIO, mode: int) -> None:
+def set_mode(file: BinaryIO | FileIO, mode: int) -> None:
     with _where_known():
         os.fchmod(file.fileno(), mode)
 

@@ -4,21 +4,42 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-Advance = Callable[[int], None]  # told of bytes done since the last call, from any thread
+Advance = Callable[[int], None]  # told of bytes done since the last call, from any thread; less than 0: all in vain
 Tell = Callable[[str], None]  # told a line that the person should read
 
 
 class Meter(Protocol):
-    """``with meter("driver", size) as advance``: one moving item, of ``total`` bytes if that is known."""
+    """``with meter("driver", size) as advance``: one moving item, of ``total`` bytes if that is known.
 
-    def __call__(self, what: str, total: int | None, /) -> AbstractContextManager[Advance]: ...
+    ``done`` of them were there before, by an earlier run.
+    """
+
+    def __call__(self, what: str, total: int | None, /, *, done: int = 0) -> AbstractContextManager[Advance]: ...
 
 
 @contextmanager
-def unwatched(_what: str, _total: int | None) -> Iterator[Advance]:
+def unwatched(_what: str, _total: int | None, /, *, done: int = 0) -> Iterator[Advance]:  # noqa: ARG001 # a Meter's
     """The Meter of those who do not look."""
 
     def advance(count: int) -> None:
         pass
 
     yield advance
+
+
+@contextmanager
+def counting(meter: Meter, what: str, total: int, done: int) -> Iterator[Meter]:
+    """A Meter whose items also move one over all of them, of which ``done`` bytes were there before."""
+    with meter(what, total, done=done) as advance_all:
+
+        @contextmanager
+        def counted(what: str, total: int | None, /, *, done: int = 0) -> Iterator[Advance]:
+            with meter(what, total, done=done) as advance:
+
+                def advance_both(count: int) -> None:
+                    advance(count)
+                    advance_all(count)
+
+                yield advance_both
+
+        yield counted

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
+from bundler.backend import choose_backend
 from bundler.lock import Backend, Lock, Part
 from bundler.manifest import DownloadSpec, ImageSpec, Manifest, ModelSpec, RuntimeSpec
 from bundler.workplace import Sources, Workplace
-from installer.errors import RefusedError, UsageError
+from installer.errors import UsageError
 from installer.index.components import Image
 
 # Made by the build itself from programs that change without the manifest, in seconds: so made every time.
@@ -31,7 +32,7 @@ def resolve(
         files = tuple(sorted(found.files, key=lambda file: file.path))
         lock = lock.with_part(name, Part(wanted[name], found.component, files))
         yield lock
-    yield replace(lock, backend=choose_backend(manifest, lock))
+    yield replace(lock, backend=_backend(manifest, lock))
 
 
 def wanted_parts(manifest: Manifest) -> dict[str, str]:
@@ -44,7 +45,14 @@ def wanted_parts(manifest: Manifest) -> dict[str, str]:
         "image": manifest.image,
         "model": replace(manifest.model, allow=()),
     }
-    return {name: _digest(asdict(spec), asdict(manifest.target)) for name, spec in said.items() if spec is not None}
+    also = {"image": ({"may_need_ray": True},)} if _may_need_ray(manifest) else {}
+    target = asdict(manifest.target)
+    parts = {name: asdict(spec) for name, spec in said.items() if spec is not None}
+    if manifest.packages:
+        parts["packages"] = {"packages": [asdict(spec) for spec in manifest.packages]}
+    if manifest.files:
+        parts["files"] = {"files": [asdict(spec) for spec in manifest.files]}
+    return {name: _digest(spec, target, *also.get(name, ())) for name, spec in parts.items()}
 
 
 def stale_parts(manifest: Manifest, lock: Lock) -> tuple[str, ...]:
@@ -53,18 +61,17 @@ def stale_parts(manifest: Manifest, lock: Lock) -> tuple[str, ...]:
     return tuple(name for name, of in wanted.items() if name not in lock.parts or lock.parts[name].of != of)
 
 
-def choose_backend(manifest: Manifest, lock: Lock) -> Backend:
+def _backend(manifest: Manifest, lock: Lock) -> Backend:
     image = lock.component(Image)
-    has_ray = image is not None and "ray" in image.versions
-    wanted = manifest.cluster.backend
-    if wanted == "ray" and not has_ray:
-        raise RefusedError(
-            f"cluster.backend: ray was asked for, but {manifest.image.ref} holds no Ray",
-            hint="set `backend: mp`, or name an image that holds Ray",
-        )
-    if wanted != "auto":
-        return Backend(wanted, "the manifest says so")
-    return Backend("ray", "the image holds Ray") if has_ray else Backend("mp", "the image holds no Ray")
+    if image is None:
+        raise AssertionError("no source for the image")
+    return choose_backend(manifest.cluster.backend, manifest.cluster.nodes, image.versions)
+
+
+def _may_need_ray(manifest: Manifest) -> bool:
+    """Whether Ray is added to an image without it depends on this, and so does what is locked."""
+    cluster = manifest.cluster
+    return cluster.backend == "ray" or (cluster.backend == "auto" and cluster.nodes > 1)
 
 
 def _digest(*said: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bundler.cache import Cache
+from bundler.http.client import Client
 from bundler.lock import Component, LockedFile
 from bundler.manifest import Manifest
 from bundler.progress import Meter, Tell
@@ -11,11 +12,13 @@ from bundler.progress import Meter, Tell
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where files gather, and who is told."""
+    """Where files gather, who is told, and who fetches."""
 
     cache: Cache
     meter: Meter
     tell: Tell
+    client: Client
+    jobs: int  # files fetched at a time
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
+from installer import __version__
 from installer.console import Console, open_closed_streams, silence_broken_pipes
 from installer.errors import AirgapError, EnvironmentProblemError, NotAuthenticError, UsageError
 from installer.handover import HANDOVER_VARIABLE, RUNTIME_VARIABLE, hand_over, is_ours
@@ -81,6 +82,7 @@ def output_options(command: _Command) -> _Command:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="vllm-airgap %(version)s")
 def main_group() -> None:
     """Install and run a vLLM cluster node from a signed bundle, without a network."""
 
@@ -103,6 +105,9 @@ def install(directory: Path | None, **options: Any) -> None:  # noqa: ANN401  # 
 
     Run again after an error or a reboot, it goes on where it stopped. Without DIRECTORY it uses what an
     earlier run took in.
+
+    The bundle's own `install` names DIRECTORY itself, the folder it lies in. A copy of it elsewhere is told:
+    sh /root/install --bundle DIRECTORY.
     """
     node, console = Node(), _console(options)
     stop = StopRequest(node.clock)
@@ -134,7 +139,10 @@ def install(directory: Path | None, **options: Any) -> None:  # noqa: ANN401  # 
 @anchor_options
 @output_options
 def verify(directory: Path, **options: Any) -> None:  # noqa: ANN401  # click knows the types
-    """Check signature, names, sizes and every byte of the bundle in DIRECTORY. Changes nothing."""
+    """Check signature, names, sizes and every byte of the bundle in DIRECTORY. Changes nothing.
+
+    The bundle's own `install verify` names DIRECTORY itself; a copy of it is told by --bundle DIRECTORY.
+    """
     node, console = Node(), _console(options)
     meter = _meter(console, StopRequest(node.clock))
     verdict = verify_bundle(directory, anchors_of(node, _anchors(options)), meter)

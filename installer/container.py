@@ -12,6 +12,7 @@ LABEL = "vllm-airgap"
 CONFIG_LABEL = "vllm-airgap.config"
 CACHE = f"{STATE}/cache"  # compiled kernels outlive the container, so that a restart does not compile again
 _MODELS_INSIDE = "/models"
+_FILES_INSIDE = "/files"  # what `files` of the manifest is named below
 _RAY_WITH_TOKENS = (2, 52)  # from this version on Ray has RAY_AUTH_MODE
 STOP_SECONDS = 60
 # Fixed files that keep the container from asking name servers and cloud metadata services.
@@ -33,6 +34,11 @@ def start_node(config: NodeConfig, image_id: str, config_digest: str, *, rdma: b
         *(_RDMA if rdma else ()),
         *("--log-driver", "json-file", "--log-opt", "max-size=100m", "--log-opt", "max-file=3"),
         *("--mount", f"type=bind,source={config.model_dir},target={model_inside(config)},readonly"),
+        *(
+            ("--mount", f"type=bind,source={config.files_dir},target={_FILES_INSIDE},readonly")
+            if config.files_dir
+            else ()
+        ),
         *("--mount", f"type=bind,source={CACHE},target=/root/.cache"),
         *(word for name, target in _SILENCERS.items() for word in ("--mount", _fixed(name, target))),
         *(f"--env={name}={value}" for name, value in sorted(environment(config).items())),

@@ -4,9 +4,14 @@ from typing import ClassVar
 
 
 class AirgapError(Exception):
-    """What is wrong, where, and (``hint``) the command or change to try next."""
+    """What is wrong, where, and (``hint``) the command or change to try next.
+
+    ``authenticated`` is whether an anchored key had signed the bundle that this is about; None where that was
+    not found out.
+    """
 
     exit_code: ClassVar[int] = 1
+    authenticated: bool | None = None
 
     def __init__(self, what: str, *, hint: str = "") -> None:
         super().__init__(what)
@@ -23,6 +28,7 @@ class NotAuthenticError(AirgapError):
     """No anchored key vouches for the bundle. "Could not check" counts as "not authentic"."""
 
     exit_code = 3
+    authenticated = False
 
 
 class MalformedError(AirgapError):

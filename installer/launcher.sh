@@ -29,7 +29,7 @@ main() {
         left=$((left - 1))
     done
     bundle=$(CDPATH='' cd -- "$bundle" && pwd) || fail 7 "the bundle's folder cannot be entered"
-    [ -f "$bundle/runtime.tar.gz" ] || fail 5 "$bundle/runtime.tar.gz: missing"
+    [ -f "$bundle/runtime.tar.gz" ] || fail_without_runtime
 
     [ "$(uname -m)" = x86_64 ] || fail 6 "this machine is $(uname -m), the bundle is for x86_64"
 
@@ -86,6 +86,12 @@ unpack_in() {
     [ "${sum%% *}" = "$RUNTIME_SHA256" ] || fail 5 "$bundle/runtime.tar.gz: content differs: expected sha256 $RUNTIME_SHA256"
     said=$(tar -xzf "$folder/runtime.tar.gz" -C "$folder" 2>&1) || return 1
     said=$(LD_LIBRARY_PATH="$folder/python/lib/needed" "$folder/python/bin/python3" -I -B -c '' 2>&1)
+}
+
+fail_without_runtime() {
+    [ ! -e "$bundle/SHA256SUMS" ] || fail 5 "$bundle/runtime.tar.gz: missing"
+    [ "$command" = install ] || fail 3 "$bundle: not a bundle, or not whole: name with --bundle FOLDER the folder that holds install and SHA256SUMS"
+    fail 2 "no bundle in $bundle: name it with --bundle FOLDER"
 }
 
 fail() {

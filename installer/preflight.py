@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 from installer.engine import Engine, unused_containerd
 from installer.index.document import File, Index
+from installer.index.space import IMAGE_GROWTH, RUNTIME_BYTES
 from installer.node import Node
 from installer.node.paths import BINARIES, DAEMON_JSON, ETC, OPT, STATE, UNITS
 from installer.staging import Staging, incoming
 
 _DOCKER_ROOT = "/var/lib/docker"
 _BLOCK = 512  # bytes; the unit of st_blocks, whatever the file system
-# docker unpacks the archive aside before it stores the layers, and layers grow 2 to 2.5 times (field experience).
-_IMAGE_GROWTH = 4
-_RUNTIME_BYTES = 200 << 20
 _GIB = 1 << 30
 
 
@@ -92,7 +90,9 @@ def _systemd(at: Situation) -> Iterator[Problem]:
 
 def _programs(at: Situation) -> Iterator[Problem]:
     needed = ["systemctl", "ip", "iptables"]
-    needed += ["rpm"] if at.index.toolkit else ["nvidia-ctk"]
+    if at.index.toolkit or at.index.packages:
+        needed += ["rpm"] if at.index.target.packages == "rpm" else ["apt-get", "dpkg"]
+    needed += [] if at.index.toolkit else ["nvidia-ctk"]
     needed += [] if at.index.driver else ["nvidia-smi"]
     for program in needed:
         if at.node.finds(program) is None:
@@ -150,9 +150,9 @@ def _space_needed(at: Situation) -> Iterator[tuple[str, int]]:
     for file in at.lacking:
         yield at.staging.place_of(file), max(0, file.size - _held(at, file))
         if file.kind == "image":
-            yield docker_root(at.node), file.size * _IMAGE_GROWTH
+            yield docker_root(at.node), file.size * IMAGE_GROWTH
         if file.kind == "runtime":
-            yield OPT, _RUNTIME_BYTES
+            yield OPT, RUNTIME_BYTES
         if file.kind == "docker" and at.index.docker is not None:
             yield BINARIES, sum(binary.size for binary in at.index.docker.binaries)
 

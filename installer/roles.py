@@ -15,11 +15,13 @@ from installer.steps.docker_binaries import PlaceDockerBinaries
 from installer.steps.docker_group import CreateDockerGroup
 from installer.steps.docker_running import StartDocker
 from installer.steps.driver import InstallDriver
+from installer.steps.extra_files import CheckExtraFiles
 from installer.steps.image import LoadImage
 from installer.steps.model import PlaceModel
 from installer.steps.node_json import WriteNodeJson
 from installer.steps.nvidia_runtime import ConfigureNvidiaRuntime
 from installer.steps.older_bundles import RemoveOlderBundles
+from installer.steps.packages import InstallPackages
 from installer.steps.pin_trust import PinTrust
 from installer.steps.retired_unit import RetireUnit
 from installer.steps.site_json import RememberSite
@@ -70,14 +72,18 @@ def software(plan: Plan) -> Iterator[Step]:
     index, staging = plan.index, plan.staging
     yield PinTrust(plan.pinned, plan.keys, index.only("runtime"), staging)
     yield RememberSite(plan.site)
+    if index.packages is not None:
+        yield InstallPackages(index.packages, index.target.packages, index.of_kind("package"), staging)
     if index.driver is not None:
         yield InstallDriver(index.driver, index.only("driver"), staging)
     yield from docker(plan)
     if index.toolkit is not None:
-        yield InstallToolkit(index.toolkit, index.of_kind("toolkit"), staging)
+        yield InstallToolkit(index.toolkit, index.target.packages, index.of_kind("toolkit"), staging)
     yield ConfigureNvidiaRuntime()
     yield LoadImage(index.image, index.of_kind("image"), staging, index.sequence)
     yield PlaceModel(index.model.name, index.of_kind("model"), staging)
+    if index.of_kind("file"):
+        yield CheckExtraFiles(index.of_kind("file"), staging)
 
 
 def docker(plan: Plan) -> Iterator[Step]:

@@ -74,6 +74,7 @@ class NodeConfig:
     image_ids: tuple[str, ...]
     ray_version: str
     model_dir: str
+    files_dir: str  # what the container has at /files; "" where the bundle has no such files
     cluster: ClusterSettings
     serve: ServeSettings
 
@@ -90,6 +91,7 @@ class NodeConfig:
             image_ids=at.texts("image_ids"),
             ray_version=at.text("ray_version"),
             model_dir=at.text("model_dir"),
+            files_dir=at.text("files_dir"),
             cluster=ClusterSettings.read(at.inside("cluster")),
             serve=ServeSettings.read(at.inside("serve")),
         )
@@ -105,6 +107,7 @@ class NodeConfig:
             "image_ids": list(self.image_ids),
             "ray_version": self.ray_version,
             "model_dir": self.model_dir,
+            "files_dir": self.files_dir,
             "cluster": self.cluster.document(),
             "serve": self.serve.document(),
         }
@@ -191,8 +194,13 @@ def _head(role: str, node_ip: str, answers: Answers, before: Site | None, nodes:
         raise UsageError("--head is missing", hint="--head IP names the head node's address")
     if not is_node_address(told):
         raise UsageError(f"--head: {printable(told)!r} is not the IPv4 address of a node")
-    if told == node_ip:
+    if told == node_ip and answers.head:
         raise UsageError(f"--head: {told} is this worker itself")
+    if told == node_ip:
+        raise UsageError(
+            f"--role worker: this node is {told}, the head",
+            hint="--role head here; or the list is wrong: --nodes has the head first, on every node",
+        )
     return told
 
 
@@ -220,7 +228,8 @@ def _read_overrides(pairs: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def node_config(site: Site, index: Index, local: Sequence[Address]) -> NodeConfig:
+def node_config(site: Site, index: Index, local: Sequence[Address], *, files_dir: str = "") -> NodeConfig:
+    """``files_dir`` is where this node keeps the bundle's extra files, if it has such."""
     interface = next(address.interface for address in local if address.ip == site.node_ip)
     cluster, serve = apply_overrides(index, site.overrides)
     return NodeConfig(
@@ -233,6 +242,7 @@ def node_config(site: Site, index: Index, local: Sequence[Address]) -> NodeConfi
         image_ids=index.image.ids,
         ray_version=index.image.versions.get("ray", ""),
         model_dir=f"{site.data_dir}/{index.model.name}",
+        files_dir=files_dir,
         cluster=cluster,
         serve=serve,
     )

@@ -30,6 +30,11 @@ class Staging:
         return f"{STAGING}/{self.sums_digest}"
 
     @property
+    def extra_files(self) -> str:
+        """Where the files lie that the container sees at /files: the bundle has them as files/NAME."""
+        return f"{self.folder}/files"
+
+    @property
     def partial_model(self) -> str:
         return f"{self.model_dir}.partial"
 

@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from bundler.console import show_error
+from installer import __version__
 from installer.errors import AirgapError, EnvironmentProblemError, UsageError
 
 _INTERRUPTED, _TERMINATED = 130, 143
@@ -20,11 +21,13 @@ _COMMANDS: Final = {
     "init": "making_commands",
     "lint": "making_commands",
     "lock": "making_commands",
+    "plan": "planning_command",
     "build": "making_commands",
     "keygen": "signing_commands",
     "sign": "signing_commands",
     "verify": "reading_commands",
     "inspect": "reading_commands",
+    "cache": "cache_commands",
 }
 
 
@@ -42,6 +45,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="bundle %(version)s")
 def bundle() -> None:
     """Turn a manifest into a signed bundle for nodes without a network."""
 

@@ -3,19 +3,25 @@
 import importlib.resources
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from bundler.build import Built, lock_manifest
 from bundler.build import build as build_bundle
+from bundler.build import lock_manifest
 from bundler.cache import Cache, cache_folder
 from bundler.cli import options
+from bundler.cli.findings import show, show_as_json, warnings_of
 from bundler.cli.signing_commands import open_key
-from bundler.console import Console, show_error
-from bundler.lint import known_backend, lock_problems, problems, warnings
+from bundler.cli.summary import show_built
+from bundler.console import Console
+from bundler.http.client import Client
+from bundler.http.patience import Patience
+from bundler.lint import Case, before_build, findings
 from bundler.lock import Backend, lock_path, read_lock
-from bundler.manifest import read_manifest
+from bundler.manifest import Manifest, read_manifest
 from bundler.resolve import wanted_parts
 from bundler.sizes import in_units
 from bundler.sources.parts import SOURCES
@@ -39,30 +45,36 @@ def init(console: Console, file: Path) -> None:
 
 @click.command()
 @options.manifest_argument
+@options.json_option
 @options.console_options
-def lint(console: Console, manifest: Path) -> int:
+def lint(console: Console, manifest: Path, form: str) -> int:
     """Say everything that is wrong with MANIFEST, and with its lock if there is one."""
-    parsed, locked = read_manifest(manifest), read_lock(lock_path(manifest))
-    for warning in warnings(parsed, locked):
-        console.warn(warning)
-    found = (*problems(parsed), *lock_problems(parsed, locked))
-    for problem in found:
-        show_error(problem)
-    if not found:
-        _show_backend(known_backend(parsed, locked), console)
+    case = _case(read_manifest(manifest))
+    found = findings(case)
+    if form == "json":
+        show_as_json(found, case.backend, console)
+    else:
+        show(found, console)
+        if case.backend:
+            console.say(f"backend: {case.backend.words}")
+    errors = [finding for finding in found if finding.exit_code]
+    if not errors and form == "text":
         console.say(f"{manifest}: no problem found")
-    return found[0].exit_code if found else 0
+    return errors[0].exit_code if errors else 0
 
 
 @click.command()
 @options.manifest_argument
 @options.update_option
+@options.jobs_option
 @options.console_options
-def lock(console: Console, manifest: Path, update: str | None) -> None:
+def lock(console: Console, manifest: Path, update: str | None, jobs: int) -> None:
     """Resolve MANIFEST: write down every file by its digest."""
     parsed = read_manifest(manifest)
     parts = tuple(wanted_parts(parsed)) if update == "" else (update,) if update else ()
-    found = lock_manifest(parsed, parts, SOURCES, _workplace(console))
+    with _workplace(console, jobs) as work:
+        found = lock_manifest(parsed, parts, SOURCES, work)
+    show(warnings_of(findings(_case(parsed))), console)
     console.say(f"{lock_path(manifest)}: {len(found.files)} files, {in_units(sum(f.size for f in found.files))}")
     _show_backend(found.backend, console)
 
@@ -72,36 +84,35 @@ def lock(console: Console, manifest: Path, update: str | None) -> None:
 @options.target_option
 @options.key_option
 @options.passphrase_option
+@options.jobs_option
 @options.console_options
-def build(console: Console, manifest: Path, target: Path, key: Path | None, passphrase_file: Path | None) -> None:
+def build(
+    console: Console, manifest: Path, target: Path, key: Path | None, passphrase_file: Path | None, jobs: int
+) -> None:
     """Make the bundle of MANIFEST in the new folder DIR, and sign it."""
     start = time.monotonic()
     parsed = read_manifest(manifest)
-    for warning in warnings(parsed, read_lock(lock_path(manifest))):
-        console.warn(warning)
+    known = warnings_of(findings(_case(parsed)))
+    show(known, console)
     signing_key = open_key(key, passphrase_file, console) if key else None
-    built = build_bundle(parsed, target, signing_key, SOURCES, _workplace(console))
+    with _workplace(console, jobs) as work:
+        built = build_bundle(parsed, target, signing_key, SOURCES, work)
+    show([finding for finding in warnings_of(findings(_case(parsed))) if finding not in known], console)
     if built.warning:
         console.warn(built.warning)
-    _show(built, time.monotonic() - start, console)
+    show_built(built, time.monotonic() - start, console)
 
 
-def _workplace(console: Console) -> Workplace:
-    return Workplace(Cache(cache_folder(os.environ)), console.meter, console.tell)
+def _case(manifest: Manifest) -> Case:
+    return before_build(manifest, read_lock(lock_path(manifest.path)), Cache(cache_folder(os.environ)))
+
+
+@contextmanager
+def _workplace(console: Console, jobs: int) -> Iterator[Workplace]:
+    with Client(Patience(tell=console.tell)) as client:
+        yield Workplace(Cache(cache_folder(os.environ)), console.meter, console.tell, client, jobs)
 
 
 def _show_backend(backend: Backend | None, console: Console) -> None:
     if backend:
         console.say(f"backend: {backend.words}")
-
-
-def _show(built: Built, seconds: float, console: Console) -> None:
-    index = built.sealed.index
-    console.say(f"bundle             {built.folder}  ({index.name} {index.version}, sequence {index.sequence})")
-    console.say(f"size               {in_units(built.size)} in {len(index.files)} files")
-    console.say(f"time               {seconds:.1f} s")
-    console.say(f"sha256 of install  {built.launcher_sha256}")
-    if built.fingerprint:
-        console.say(f"key fingerprint    {built.fingerprint}")
-    else:
-        console.say(f"not signed yet     bundle sign {built.folder} --key KEY")

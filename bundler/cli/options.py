@@ -8,9 +8,19 @@ from typing import Any
 import click
 
 from bundler.console import Console
+from bundler.sizes import parse_size
 
 _PATH = click.Path(path_type=Path)
 _KEY_HELP = "The private key to sign with."
+_JOBS = 4
+
+
+def _size(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:
+    size = None if text is None else parse_size(text)
+    if text is not None and size is None:
+        raise click.BadParameter(f"{text!r} is no size: write 500M, 50G or 1.5T")
+    return size
+
 
 manifest_argument = click.argument("manifest", type=_PATH)
 folder_argument = click.argument("folder", metavar="DIR", type=_PATH)
@@ -25,11 +35,26 @@ needed_key_option = click.option("--key", metavar="KEY", type=_PATH, required=Tr
 passphrase_option = click.option(
     "--passphrase-file", metavar="FILE", type=_PATH, help="Its first line is the passphrase. Without it you are asked."
 )
+no_passphrase_option = click.option(
+    "--no-passphrase", is_flag=True, help="Do not encrypt the private key: whoever can read its file can sign."
+)
 trusted_key_option = click.option(
     "--trusted-key", "trusted_keys", metavar="PUB", type=_PATH, multiple=True, help="A public key to believe."
 )
 fingerprint_option = click.option(
     "--fingerprint", "fingerprints", metavar="HEX", multiple=True, help="All 64 digits of a key's SHA-256."
+)
+jobs_option = click.option(
+    "-j", "--jobs", type=click.IntRange(1, 64), default=_JOBS, show_default=True, help="Files fetched at a time."
+)
+older_than_option = click.option(
+    "--older-than", metavar="DAYS", type=click.IntRange(0, 36500), help="What no build has used for so many days."
+)
+max_size_option = click.option(
+    "--max-size",
+    metavar="SIZE",
+    callback=_size,
+    help="What is too much for the cache to have this size (50G, say) at most.",
 )
 update_option = click.option(
     "--update",

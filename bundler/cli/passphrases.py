@@ -11,11 +11,14 @@ _LONGEST = 4096  # bytes
 
 
 def new_passphrase(file: Path | None) -> bytes:
-    """For a key that is being made; empty for a key without one."""
+    """For a key that is being made; empty where the person asked chose none."""
     if file:
         return _read(file)
     if not sys.stdin.isatty():
-        return b""
+        raise UsageError(
+            "no key made: nobody to ask for its passphrase",
+            hint="pass --passphrase-file FILE, or --no-passphrase for a key that is not encrypted",
+        )
     text: str = click.prompt(
         "Passphrase (empty for none)",
         default="",

@@ -90,7 +90,7 @@ def _refusal(error: AirgapError) -> dict[str, object]:
     return {
         "verdict": _REFUSALS.get(error.exit_code, "not checked"),
         "exit_code": error.exit_code,
-        "authenticated": False,
+        "authenticated": error.authenticated,
         "error": str(error),
         "hint": error.hint,
     }

@@ -24,10 +24,13 @@ def open_key(path: Path, passphrase_file: Path | None, console: Console) -> Sign
 @click.command()
 @click.argument("name", type=click.Path(path_type=Path))
 @options.passphrase_option
+@options.no_passphrase_option
 @options.console_options
-def keygen(console: Console, name: Path, passphrase_file: Path | None) -> None:
+def keygen(console: Console, name: Path, passphrase_file: Path | None, *, no_passphrase: bool) -> None:
     """Make the key pair NAME.key and NAME.pub."""
-    pair = make_key_pair(name, new_passphrase(passphrase_file))
+    if no_passphrase and passphrase_file:
+        raise UsageError("--no-passphrase and --passphrase-file exclude each other", hint="pass one of them")
+    pair = make_key_pair(name, b"" if no_passphrase else new_passphrase(passphrase_file))
     console.say(f"private key  {pair.private}   stays where you sign")
     console.say(f"public key   {pair.public}   goes to the nodes, by another road than the bundle")
     console.say(f"fingerprint  {pair.fingerprint}")

@@ -1,12 +1,12 @@
 """The programs in docker's static archive: looked through once, so that the index knows every one of them."""
 
 import hashlib
-import struct
 import tarfile
 from pathlib import Path
 from typing import IO
 
 from bundler.archives import read_members
+from bundler.elf import HEAD, machine_of
 from installer.errors import RefusedError, printable
 from installer.index.components import DOCKER_BINARIES, Binary
 
@@ -14,9 +14,8 @@ REQUIRED = ("containerd", "containerd-shim-runc-v2", "docker", "dockerd", "runc"
 LARGEST_BINARY = 2**31 - 1  # bytes
 _BUFFER = 1 << 20  # bytes
 _FOLDER = "docker/"
-_ELF_HEAD = 20  # bytes, up to and with e_machine
-_ELF_64_LITTLE = b"\x7fELF\x02\x01"
-_X86_64 = 62  # EM_X86_64
+_MACHINE = "x86_64"  # the only one that a target may name
+_HINT = "look at `docker.url`: the archive must be docker's static one for the nodes' machine"
 
 
 def read_binaries(archive: Path, name: str) -> tuple[Binary, ...]:
@@ -28,7 +27,8 @@ def read_binaries(archive: Path, name: str) -> tuple[Binary, ...]:
         program = _program_name(member, name)
         if program in found:
             raise RefusedError(f"{name}: {program} stands twice in it")
-        found[program] = _read_binary(program, content, name)
+        head, found[program] = _read_binary(program, content)
+        _check_machine(program, head, name)
     if missing := [program for program in REQUIRED if program not in found]:
         raise RefusedError(f"{name}: {', '.join(missing)} missing", hint="it is not docker's static archive")
     return tuple(found[program] for program in sorted(found))
@@ -45,19 +45,19 @@ def _program_name(member: tarfile.TarInfo, archive: str) -> str:
     return program
 
 
-def _read_binary(program: str, content: IO[bytes], archive: str) -> Binary:
+def _read_binary(program: str, content: IO[bytes]) -> tuple[bytes, Binary]:
+    """Its first bytes, and what the index says of it."""
     digest, size, head = hashlib.sha256(), 0, b""
     while piece := content.read(_BUFFER):
-        head = head or piece[:_ELF_HEAD]
+        head = head or piece[:HEAD]
         digest.update(piece)
         size += len(piece)
-    _check_machine(program, head, archive)
-    return Binary(program, size, digest.hexdigest())
+    return head, Binary(program, size, digest.hexdigest())
 
 
 def _check_machine(program: str, head: bytes, archive: str) -> None:
-    if not head.startswith(_ELF_64_LITTLE) or len(head) < _ELF_HEAD:
-        raise RefusedError(f"{archive}: {program} is not a 64-bit Linux program")
-    (machine,) = struct.unpack_from("<H", head, _ELF_HEAD - 2)
-    if machine != _X86_64:
-        raise RefusedError(f"{archive}: {program} is for another machine than x86_64 (ELF machine {machine})")
+    machine = machine_of(head)
+    if not machine:
+        raise RefusedError(f"{archive}: {program} is not a 64-bit Linux program", hint=_HINT)
+    if machine != _MACHINE:
+        raise RefusedError(f"{archive}: {program} is for {machine}, and the nodes are {_MACHINE}", hint=_HINT)

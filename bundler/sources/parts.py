@@ -1,39 +1,46 @@
 """Each part of a manifest from its source. A source is asked only for a part that the manifest has."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
-from bundler.lock import LockedFile
+from bundler.http.client import Client
+from bundler.http.credentials import NOBODY, Credentials
+from bundler.lock import LockedFile, LockedImage
 from bundler.manifest import DownloadSpec, Manifest
 from bundler.sources import docker_programs, toolkit_packages, url
-from bundler.sources.image.docker import take_image
-from bundler.sources.model import directory
+from bundler.sources.driver_run import check_run
+from bundler.sources.extra_files import find_files
+from bundler.sources.image import archive, docker
+from bundler.sources.image.ray.added import with_ray_if_needed
+from bundler.sources.image.registry import pulling
+from bundler.sources.model import directory, huggingface, modelscope
+from bundler.sources.packages import find_packages
+from bundler.sources.publishers import publisher_url
 from bundler.sources.runtime.host import pack_host
+from bundler.sources.runtime.standalone import pack_standalone
 from bundler.workplace import Found, Sources, Workplace
-from installer.errors import RefusedError
 from installer.index.components import Docker, Driver, Model, Package, Toolkit
-
-_SCRIPT = b"#!"
 
 
 def find_driver(manifest: Manifest, work: Workplace) -> Found:
     spec = _given(manifest.driver)
-    taken = url.take("driver", spec, manifest.folder, work.cache, work.meter)
-    with work.cache.path(taken.stored.sha256).open("rb") as file:
-        if file.read(len(_SCRIPT)) != _SCRIPT:
-            raise RefusedError(f"{taken.source}: not a driver's .run file", hint="a login page may have answered")
+    taken = url.take("driver", spec, manifest.folder, work)
+    check_run(work.cache.path(taken.stored.sha256), taken.name, spec.version, manifest.target.arch)
     return Found(Driver(spec.version), (_download("driver", taken),))
 
 
 def find_docker(manifest: Manifest, work: Workplace) -> Found:
     spec = _given(manifest.docker)
-    taken = url.take("docker", spec, manifest.folder, work.cache, work.meter)
+    taken = url.take("docker", spec, manifest.folder, work)
     binaries = docker_programs.read_binaries(work.cache.path(taken.stored.sha256), taken.name)
     return Found(Docker(spec.version, binaries), (_download("docker", taken),))
 
 
 def find_toolkit(manifest: Manifest, work: Workplace) -> Found:
     spec = _given(manifest.toolkit)
-    taken = url.take("toolkit", spec, manifest.folder, work.cache, work.meter)
+    spec = replace(spec, url=spec.url or publisher_url(f"toolkit {manifest.target.packages}", spec.version))
+    taken = url.take("toolkit", spec, manifest.folder, work)
     archive = work.cache.path(taken.stored.sha256)
     packages = toolkit_packages.take_packages(archive, taken.name, spec.version, manifest.target, work.cache)
     files = tuple(_package_file(package, taken) for package in packages)
@@ -42,27 +49,60 @@ def find_toolkit(manifest: Manifest, work: Workplace) -> Found:
 
 
 def find_image(manifest: Manifest, work: Workplace) -> Found:
-    locked = take_image(manifest.image.ref, work.cache, work.meter)
+    locked = with_ray_if_needed(manifest, _take_image(manifest, work), work)
     return Found(locked.image, locked.files)
 
 
+def _take_image(manifest: Manifest, work: Workplace) -> LockedImage:
+    spec = manifest.image
+    if spec.source == "registry":
+        return pulling.take_image(spec.ref, spec.mirrors, work)
+    if spec.source == "file":
+        return archive.take_image(spec.ref, manifest.folder / spec.path, work.cache, work.meter)
+    return docker.take_image(spec.ref, work.cache, work.meter)
+
+
 def find_model(manifest: Manifest, work: Workplace) -> Found:
-    files = directory.take_files(manifest.model, manifest.model_folder, work.meter)
+    spec = manifest.model
+    if spec.source == "huggingface":
+        return huggingface.find(spec, work)
+    if spec.source == "modelscope":
+        return modelscope.find(spec, work)
+    files = directory.take_files(spec, manifest.model_folder, work.meter)
     return Found(Model(manifest.model.name), files)
 
 
-def find_runtime(_manifest: Manifest, work: Workplace) -> Found:
-    return Found(None, (pack_host(work.cache),))
+def find_runtime(manifest: Manifest, work: Workplace) -> Found:
+    if manifest.runtime.source == "host":
+        return Found(None, (pack_host(work.cache),))
+
+    def fetch(what: str, url_: str, sha256: str) -> Path:
+        return work.cache.path(url.take_url(what, url_, manifest.folder, sha256, work).sha256)
+
+    return Found(None, (pack_standalone(manifest.runtime.python, manifest.target, fetch, work.cache),))
 
 
 SOURCES: Final[Sources] = {
     "runtime": find_runtime,
+    "packages": find_packages,
     "driver": find_driver,
     "docker": find_docker,
     "toolkit": find_toolkit,
     "image": find_image,
     "model": find_model,
+    "files": find_files,
 }
+
+
+def credentials_for(manifest: Manifest, part: str, client: Client) -> Credentials:
+    """Who we are to the servers that have the files of a part, when fetch asks them for what is locked."""
+    if part == "image" and manifest.image.source == "registry":
+        return pulling.credentials(manifest.image.ref, manifest.image.mirrors, client)
+    if part == "model" and manifest.model.source == "huggingface":
+        return huggingface.credentials(huggingface.choose_endpoint(manifest.model.endpoint))
+    if part == "model" and manifest.model.source == "modelscope":
+        return modelscope.credentials(modelscope.choose_endpoint(manifest.model.endpoint))
+    return NOBODY
 
 
 def _given(spec: DownloadSpec | None) -> DownloadSpec:

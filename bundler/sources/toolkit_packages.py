@@ -8,6 +8,8 @@ from pathlib import Path
 
 from bundler.archives import read_members
 from bundler.cache import Cache, Stored
+from bundler.packages.closure import Bundled, conflicts, other_versions
+from bundler.packages.reading import read_package
 from installer.errors import RefusedError
 from installer.index.document import Target
 
@@ -18,20 +20,22 @@ PACKAGES = (
     "nvidia-container-toolkit-base",
     "nvidia-container-toolkit",
 )
+# Upstream's, by target.packages; the group `version` is how the package database says it.
+_FILE_NAMES = {
+    "rpm": r"(?:(?P<folder>.*)/)?(?P<package>{packages})-(?P<version>{version}-[0-9A-Za-z.~_]+\.x86_64)\.rpm",
+    "deb": r"(?:(?P<folder>.*)/)?(?P<package>{packages})_(?P<version>{version}-[0-9A-Za-z.~+]+)_amd64\.deb",
+}
 _BUFFER = 1 << 20  # bytes
 
 
 @dataclass(frozen=True)
 class Taken:
-    """One package in the cache; ``version`` is VERSION-RELEASE.ARCH."""
+    """One package in the cache; ``version`` is what the package database says of it: of an rpm with .ARCH."""
 
     name: str
     version: str
+    file_name: str
     stored: Stored
-
-    @property
-    def file_name(self) -> str:
-        return f"{self.name}-{self.version}.rpm"
 
 
 def take_packages(archive: Path, name: str, version: str, target: Target, cache: Cache) -> tuple[Taken, ...]:
@@ -43,9 +47,11 @@ def take_packages(archive: Path, name: str, version: str, target: Target, cache:
             package, full_version = wanted[member.name]
             with cache.writer() as writer:
                 shutil.copyfileobj(content, writer, _BUFFER)
-                found[package] = Taken(package, full_version, writer.keep())
+                found[package] = Taken(package, full_version, member.name.rpartition("/")[2], writer.keep())
     _refuse_missing(found, name, version, target)
-    return tuple(found[package] for package in PACKAGES)
+    taken = tuple(found[package] for package in PACKAGES)
+    _refuse_odd(taken, cache)
+    return taken
 
 
 def _choose(members: Iterable[str], archive: str, version: str, target: Target) -> Mapping[str, tuple[str, str]]:
@@ -53,10 +59,7 @@ def _choose(members: Iterable[str], archive: str, version: str, target: Target) 
 
     Upstream packs the same names for centos7 and centos8; the first in order suits the older nodes, too.
     """
-    pattern = re.compile(
-        rf"(?:(?P<folder>.*)/)?(?P<package>{'|'.join(PACKAGES)})"
-        rf"-(?P<version>{re.escape(version)}-[0-9A-Za-z.~_]+\.{re.escape(target.arch)})\.rpm"
-    )
+    pattern = re.compile(_FILE_NAMES[target.packages].format(packages="|".join(PACKAGES), version=re.escape(version)))
     folders: dict[str, dict[str, tuple[str, str]]] = {}
     for member in members:
         if match := pattern.fullmatch(member):
@@ -72,5 +75,20 @@ def _refuse_missing(found: Iterable[str], archive: str, version: str, target: Ta
     if missing:
         raise RefusedError(
             f"{archive}: {', '.join(missing)} for {target.arch} missing",
-            hint="the archive must be that of `toolkit.version`, for rpm and this machine",
+            hint=f"the archive must be that of `toolkit.version`, for {target.packages} and this machine",
         )
+
+
+def _refuse_odd(taken: tuple[Taken, ...], cache: Cache) -> None:
+    """What a package says of itself, against its file's name and against the other three."""
+    bundled = []
+    for package in taken:
+        facts = read_package(cache.path(package.stored.sha256), package.file_name)
+        if (facts.name, facts.installed_version) != (package.name, package.version):
+            raise RefusedError(
+                f"{package.file_name}: is {facts.name} {facts.installed_version} by its own words",
+                hint="take the archive from where NVIDIA publishes it",
+            )
+        bundled.append(Bundled(package.file_name, facts))
+    for finding in (*other_versions(bundled), *conflicts(bundled)):
+        raise finding.error()

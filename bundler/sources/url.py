@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from bundler.cache import Cache, CacheWriter, Stored
+from bundler.cache import CacheWriter, Stored
 from bundler.cloning import clone_into
-from bundler.http import download
+from bundler.http.suspicion import ENOUGH, digest_difference
+from bundler.http.transfer import Wanted, transfer
 from bundler.manifest import DownloadSpec
 from bundler.progress import Advance, Meter
 from bundler.sources.publishers import publisher_url
+from bundler.workplace import Workplace
 from installer.errors import DamagedError, UsageError
 from installer.index.names import name_problem
 
@@ -28,32 +30,38 @@ class Taken:
     url: str = ""
 
 
-def take(part: str, spec: DownloadSpec, folder: Path, cache: Cache, meter: Meter) -> Taken:
+def take(part: str, spec: DownloadSpec, folder: Path, work: Workplace) -> Taken:
     """The file of ``part``; its digest is the manifest's or, at first use, the one it has."""
     url = spec.url or publisher_url(part, spec.version)
-    remote = urlsplit(url).scheme in {"http", "https"}
+    remote = is_remote(url)
     return Taken(
         name=_file_name(part, url),
-        stored=take_url(part, url, folder, spec.sha256, cache, meter),
+        stored=take_url(part, url, folder, spec.sha256, work),
         source=url if remote else f"file {url}",
         known_by="manifest" if spec.sha256 else "first use",
         url=url if remote else "",
     )
 
 
-def take_url(what: str, url: str, folder: Path, sha256: str, cache: Cache, meter: Meter) -> Stored:
-    """Fetch ``url`` and keep it if ``sha256`` is "" or its digest."""
-    with cache.writer() as writer:
-        if urlsplit(url).scheme in {"http", "https"}:
-            download(url, writer.write, what, meter)
-        else:
-            _read(what, _local_path(url, folder), writer, meter)
+def take_url(what: str, url: str, folder: Path, sha256: str, work: Workplace) -> Stored:
+    """Into the cache, if ``sha256`` is "" or its digest. ``folder`` is where a relative path starts."""
+    if is_remote(url):
+        return transfer(Wanted(what, (url,), sha256), work.client, work.cache, work.meter)
+    return _take_local(what, _local_path(url, folder), sha256, work)
+
+
+def is_remote(url: str) -> bool:
+    return urlsplit(url).scheme in {"http", "https"}
+
+
+def _take_local(what: str, path: Path, sha256: str, work: Workplace) -> Stored:
+    with work.cache.writer() as writer:
+        _read(what, path, writer, work.meter)
         found = writer.stored()
         if sha256 and found.sha256 != sha256:
-            raise DamagedError(
-                f"{what}: {url} has sha256 {found.sha256}, expected {sha256}",
-                hint="the file was changed or cut where it lies, or the expected digest is that of another file",
-            )
+            with path.open("rb") as file:
+                words, hint = digest_difference(found.sha256, found.size, file.read(ENOUGH), sha256)
+            raise DamagedError(f"{what}: {path} {words}", hint=hint)
         return writer.keep()
 
 

@@ -1,7 +1,7 @@
 """What bundle.json says of each component, enough for a step to see whether a node already has it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from installer.errors import printable
 from installer.index.strict import Place, Value
@@ -15,6 +15,8 @@ DOCKER_BINARIES = tuple(
 # What a model may hold once the manifest allows it by name, as it can run code on the nodes.
 MODEL_OPT_INS = ("pickle", "code")
 _VERSION = r"[0-9A-Za-z][0-9A-Za-z.+~_-]{0,63}"
+_PACKAGE_NAME = r"[A-Za-z0-9][A-Za-z0-9+._-]{0,127}"
+_KERNEL = r"[0-9][0-9A-Za-z.+~_-]{0,127}"
 _IMAGE_DIGEST = r"sha256:[0-9a-f]{64}"
 
 
@@ -87,7 +89,7 @@ class Package:
         at.only("path", "name", "version")
         return cls(
             at.text("path"),
-            at.matching("name", r"[A-Za-z0-9][A-Za-z0-9+._-]{0,127}", "a package name"),
+            at.matching("name", _PACKAGE_NAME, "a package name"),
             at.matching("version", r"[0-9][0-9A-Za-z.+~_-]{0,63}", "a package version"),
         )
 
@@ -112,11 +114,64 @@ class Toolkit:
 
 
 @dataclass(frozen=True)
+class ExtraPackage:
+    """A package that nodes lack; ``version`` is as their package database prints it, an epoch in front.
+
+    ``kernels`` are the releases (`uname -r`) of the nodes that it is for; none means every node.
+    """
+
+    path: str
+    name: str
+    version: str
+    purpose: str
+    kernels: tuple[str, ...]
+
+    @classmethod
+    def read(cls, at: Place) -> "ExtraPackage":
+        at.only("path", "name", "version", "purpose", "kernels")
+        package = cls(
+            path=at.text("path"),
+            name=at.matching("name", _PACKAGE_NAME, "a package name"),
+            version=at.matching("version", r"[0-9A-Za-z][0-9A-Za-z.:+~^_-]{0,127}", "a package version"),
+            purpose=at.text("purpose"),
+            kernels=at.texts("kernels"),
+        )
+        if not all(re.fullmatch(_KERNEL, kernel) for kernel in package.kernels):
+            at.fail("kernels", "not a kernel release each")
+        return package
+
+    def document(self) -> dict[str, Value]:
+        return {
+            "path": self.path,
+            "name": self.name,
+            "version": self.version,
+            "purpose": self.purpose,
+            "kernels": list(self.kernels),
+        }
+
+
+@dataclass(frozen=True)
+class Packages:
+    """All that nodes lack, in the order of the manifest."""
+
+    packages: tuple[ExtraPackage, ...]
+
+    @classmethod
+    def read(cls, at: Place) -> "Packages":
+        at.only("packages")
+        return cls(tuple(ExtraPackage.read(package) for package in at.each("packages")))
+
+    def document(self) -> dict[str, Value]:
+        return {"packages": [package.document() for package in self.packages]}
+
+
+@dataclass(frozen=True)
 class Image:
     """The vLLM image.
 
     ``config`` is the image ID up to docker 28, ``manifest`` from docker 29 on (containerd store).
-    ``versions`` are those of the distributions found in it: vllm, and ray where it has one.
+    ``versions`` are of what was found in it: vllm, ray, torch, python, cuda. ``requires`` are its NVIDIA_REQUIRE_*
+    variables, which the container toolkit compares with the node's driver before it starts a container.
     """
 
     reference: str
@@ -124,16 +179,18 @@ class Image:
     manifest: str
     diff_ids: tuple[str, ...]
     versions: dict[str, str]
+    requires: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, at: Place) -> "Image":
-        at.only("reference", "config", "manifest", "diff_ids", "versions")
+        at.only("reference", "config", "manifest", "diff_ids", "versions", "requires")
         image = cls(
             reference=at.matching("reference", ".+", "an image reference"),
             config=at.matching("config", _IMAGE_DIGEST, "a digest"),
             manifest=at.matching("manifest", _IMAGE_DIGEST, "a digest"),
             diff_ids=at.texts("diff_ids"),
             versions=at.texts_by_name("versions"),
+            requires=at.texts_by_name("requires"),
         )
         if not image.diff_ids:
             at.fail("diff_ids", "empty")
@@ -148,6 +205,7 @@ class Image:
             "manifest": self.manifest,
             "diff_ids": list(self.diff_ids),
             "versions": dict(self.versions),
+            "requires": dict(self.requires),
         }
 
     @property

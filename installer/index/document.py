@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from installer.errors import MalformedError
-from installer.index.components import Docker, Driver, Image, Model, Toolkit
+from installer.index.components import Docker, Driver, Image, Model, Packages, Toolkit
 from installer.index.names import check_names
 from installer.index.settings import ClusterSettings, ServeSettings
 from installer.index.strict import Place, Value, parse_json
@@ -18,12 +18,20 @@ CHUNK = 64 << 20  # bytes
 LARGEST_INDEX = 16 << 20  # bytes
 LARGEST_FILE = 1 << 43  # bytes
 ROLES = ("head", "worker")
-KINDS = ("launcher", "runtime", "driver", "docker", "toolkit", "image", "model")
+KINDS = ("launcher", "runtime", "package", "driver", "docker", "toolkit", "image", "model", "file")
+# Of each kind that has one.
+FOLDERS = {kind: kind for kind in ("driver", "docker", "toolkit", "image", "model")} | {
+    "package": "packages",
+    "file": "files",
+}
+PACKAGE_FORMATS = ("rpm", "deb")
 _NEEDED_KINDS = ("launcher", "runtime", "image", "model")
 _SINGLE_KINDS = ("launcher", "runtime", "driver", "docker")
-_KEYS = tuple("format name version sequence target cluster serve driver docker toolkit image model files".split())
+_KEYS = tuple(
+    "format name version sequence target cluster serve packages driver docker toolkit image model files".split()
+)
 _DIGEST = r"[0-9a-f]{64}"
-KNOWN_BY = ("publisher", "hub", "manifest", "first use", "build")
+KNOWN_BY = ("publisher", "hub", "registry", "manifest", "first use", "build")
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ class Target:
         return cls(
             arch=at.choice("arch", ("x86_64",), "x86_64"),
             glibc=at.matching("glibc", r"2\.[0-9]{1,2}", "a glibc version like 2.17", "2.17"),
-            packages=at.choice("packages", ("rpm",), "rpm"),
+            packages=at.choice("packages", PACKAGE_FORMATS, "rpm"),
         )
 
     def document(self) -> dict[str, Value]:
@@ -113,6 +121,7 @@ class Index:
     target: Target
     cluster: ClusterSettings
     serve: ServeSettings
+    packages: Packages | None
     driver: Driver | None
     docker: Docker | None
     toolkit: Toolkit | None
@@ -142,6 +151,7 @@ def parse_index(data: bytes) -> Index:
         target=Target.read(at.inside("target")),
         cluster=ClusterSettings.read(at.inside("cluster")),
         serve=ServeSettings.read(at.inside("serve")),
+        packages=Packages.read(at.inside("packages")) if at.has("packages") else None,
         driver=Driver.read(at.inside("driver")) if at.has("driver") else None,
         docker=Docker.read(at.inside("docker")) if at.has("docker") else None,
         toolkit=Toolkit.read(at.inside("toolkit")) if at.has("toolkit") else None,
@@ -155,7 +165,8 @@ def parse_index(data: bytes) -> Index:
 
 def render_index(index: Index) -> bytes:
     """The same index is always the same bytes."""
-    components: Mapping[str, Driver | Docker | Toolkit | None] = {
+    components: Mapping[str, Packages | Driver | Docker | Toolkit | None] = {
+        "packages": index.packages,
         "driver": index.driver,
         "docker": index.docker,
         "toolkit": index.toolkit,
@@ -202,7 +213,8 @@ def _check_files(index: Index) -> None:
     for kind in _SINGLE_KINDS:
         if len(index.of_kind(kind)) > 1:
             raise MalformedError(f"files: more than one of kind {kind}")
-    for kind, part in (("driver", index.driver), ("docker", index.docker), ("toolkit", index.toolkit)):
+    parts = {"package": index.packages, "driver": index.driver, "docker": index.docker, "toolkit": index.toolkit}
+    for kind, part in parts.items():
         if bool(index.of_kind(kind)) != (part is not None):
             raise MalformedError(f"{kind}: section and files do not go together")
     _check_places(index)
@@ -210,13 +222,20 @@ def _check_files(index: Index) -> None:
 
 def _check_places(index: Index) -> None:
     """A file stands where its kind says: the steps look there and nowhere else."""
-    folders = {"launcher": "", "runtime": "", "model": f"model/{index.model.name}/"}
+    folders = {kind: f"{name}/" for kind, name in FOLDERS.items()} | {"model": f"model/{index.model.name}/"}
     for file in index.files:
-        folder = folders.get(file.kind, f"{file.kind}/")
+        folder = folders.get(file.kind, "")
         if not file.path.startswith(folder):
             raise MalformedError(f"files: {file.path} is not below {folder}")
     if index.only("launcher").path != LAUNCHER_NAME or index.only("runtime").path != RUNTIME_NAME:
         raise MalformedError(f"files: launcher and runtime are not {LAUNCHER_NAME} and {RUNTIME_NAME}")
-    packages = {package.path for package in index.toolkit.packages} if index.toolkit else set()
-    if packages != {file.path for file in index.of_kind("toolkit")}:
-        raise MalformedError("toolkit.packages: not the files of kind toolkit")
+    toolkit = [package.path for package in index.toolkit.packages] if index.toolkit else []
+    _check_listed("toolkit", toolkit, index)
+    extra = [package.path for package in index.packages.packages] if index.packages else []
+    _check_listed("package", extra, index)
+
+
+def _check_listed(kind: str, paths: list[str], index: Index) -> None:
+    """A section about packages names each file of its kind, once."""
+    if sorted(paths) != sorted(file.path for file in index.of_kind(kind)):
+        raise MalformedError(f"{kind}: its packages are not the files of that kind")

@@ -20,6 +20,9 @@ OURS = tuple(
     tensor-parallel-size uds
     """.split()
 )
+# The index lies open on every node, and so would a key in it.
+NO_API_KEY = "there is no API key support yet"
+PROXY_HINT = "put a proxy that asks for a key in front of the API, port 8000"
 _SHORT = {"-tp": "tensor-parallel-size", "-pp": "pipeline-parallel-size", "-n": "nnodes", "-r": "node-rank"}
 
 
@@ -32,7 +35,10 @@ def check_serve_args(at: Place, args: tuple[str, ...], allow: tuple[str, ...]) -
 
 
 def _check(at: Place, arg: str, allow: tuple[str, ...]) -> None:
-    if option := _matching(arg, OURS):
+    option = _matching(arg, OURS)
+    if option == "api-key":
+        at.fail("args", f"{arg.partition('=')[0]}: {NO_API_KEY}", hint=PROXY_HINT)
+    if option:
         at.fail(
             "args",
             f"{arg}: --{option} is not set here",

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from installer.index.serve_args import check_serve_args
+from installer.index.gpus import GPUS
+from installer.index.serve_args import NO_API_KEY, PROXY_HINT, check_serve_args
 from installer.index.strict import Place, Value
 
 BACKENDS = ("ray", "mp")  # vLLM's names: --distributed-executor-backend
@@ -29,14 +30,14 @@ _RESERVED_ENVIRONMENT = frozenset(
     """
     VLLM_HOST_IP RAY_ADDRESS NCCL_SOCKET_IFNAME GLOO_SOCKET_IFNAME TP_SOCKET_IFNAME RAY_AUTH_MODE
     HF_HUB_OFFLINE TRANSFORMERS_OFFLINE VLLM_NO_USAGE_STATS DO_NOT_TRACK RAY_USAGE_STATS_ENABLED
-    LD_PRELOAD LD_LIBRARY_PATH PATH PYTHONPATH PYTHONHOME VLLM_API_KEY
+    LD_PRELOAD LD_LIBRARY_PATH PATH PYTHONPATH PYTHONHOME
     """.split()
 )
 
 
 @dataclass(frozen=True)
 class ClusterSettings:
-    """The machines and what joins them. ``backend`` is "auto" only in a manifest."""
+    """The machines and what joins them. ``backend`` is "auto" only in a manifest, ``gpu`` "" where none is named."""
 
     nodes: int
     gpus_per_node: int
@@ -44,10 +45,11 @@ class ClusterSettings:
     port: int
     env: Mapping[str, str]
     shm_size: str
+    gpu: str = ""
 
     @classmethod
     def read(cls, at: Place, *, backends: tuple[str, ...] = BACKENDS) -> "ClusterSettings":
-        at.only("nodes", "gpus_per_node", "backend", "port", "env", "shm_size")
+        at.only("nodes", "gpus_per_node", "gpu", "backend", "port", "env", "shm_size")
         return cls(
             nodes=at.integer("nodes", 1, 1024, 1),
             gpus_per_node=at.integer("gpus_per_node", 1, 64, 1),
@@ -55,10 +57,12 @@ class ClusterSettings:
             port=read_port(at, "port", GCS_PORT),
             env=read_environment(at),
             shm_size=read_size(at, "shm_size", "10.24g"),
+            gpu=at.choice("gpu", tuple(GPUS)) if at.has("gpu") else "",
         )
 
     def document(self) -> dict[str, Value]:
-        return {
+        known: dict[str, Value] = {"gpu": self.gpu} if self.gpu else {}
+        return known | {
             "nodes": self.nodes,
             "gpus_per_node": self.gpus_per_node,
             "backend": self.backend,
@@ -134,6 +138,8 @@ def read_environment(at: Place) -> dict[str, str]:
     for name in found:
         if not re.fullmatch(_ENVIRONMENT_NAME, name):
             inner.fail(name, "not a name like NCCL_IB_DISABLE")
+        if name == "VLLM_API_KEY":
+            inner.fail(name, NO_API_KEY, hint=PROXY_HINT)
         if name in _RESERVED_ENVIRONMENT:
             inner.fail(name, "set by the installer on each node, it cannot be set here")
     return found

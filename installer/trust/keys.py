@@ -78,6 +78,8 @@ def read_public_key(path: Path) -> PublicKey:
         raise UsageError(
             f"--trusted-key {path}: {error.strerror}", hint="name the .pub file that you got from who signs the bundles"
         ) from error
+    if b"PRIVATE KEY-----" in pem:
+        raise NotAuthenticError(f"{path}: this is a private key", hint="give the .pub, and keep this one off nodes")
     if len(pem) > LARGEST_KEY:
         raise _not_a_key(str(path))
     return parse_public_key(pem, str(path))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer.errors import DamagedError, MalformedError, NotAuthenticError, printable
+from installer.errors import AirgapError, DamagedError, MalformedError, NotAuthenticError, printable
 from installer.index.document import INDEX_NAME, LARGEST_INDEX, Index, parse_index
 from installer.index.names import name_problem
 from installer.index.sums import LARGEST_SUMS, SUMS_NAME, parse_sums
@@ -62,9 +62,20 @@ def open_bundle(path: Path, anchors: Anchors) -> Iterator[Bundle]:
     with open_folder(path) as folder:
         metadata = read_metadata(folder)
         signers = check_signatures(metadata.sums, metadata.signatures, anchors)
-        index = parse_metadata(metadata)
-        warnings = check_world(folder, metadata, index)
-        yield Bundle(folder, metadata, index, signers, warnings, is_on_medium=True)
+        with _being_authentic():
+            index = parse_metadata(metadata)
+            warnings = check_world(folder, metadata, index)
+            yield Bundle(folder, metadata, index, signers, warnings, is_on_medium=True)
+
+
+@contextmanager
+def _being_authentic() -> Iterator[None]:
+    """What fails from here on fails of a bundle whose signature was good, and says so."""
+    try:
+        yield
+    except AirgapError as error:
+        error.authenticated = True
+        raise
 
 
 @contextmanager
@@ -77,7 +88,7 @@ def open_staged_bundle(path: Path, anchors: Anchors) -> Iterator[Bundle]:
 
 
 def read_metadata(folder: int) -> Metadata:
-    sums = read_small(folder, SUMS_NAME, LARGEST_SUMS, error=NotAuthenticError)
+    sums = _read_sums(folder)
     files = {name: _read_signature(folder, name) for name in _signature_names(folder)}
     index = read_small(folder, INDEX_NAME, LARGEST_INDEX)
     return Metadata(sums, index, Signatures.read(files), files)
@@ -119,6 +130,15 @@ def check_world(folder: int, metadata: Metadata, index: Index) -> tuple[str, ...
 
 def _stray_reason(path: str) -> str:
     return name_problem(path) or "not part of the bundle"
+
+
+def _read_sums(folder: int) -> bytes:
+    try:
+        return read_small(folder, SUMS_NAME, LARGEST_SUMS, error=NotAuthenticError)
+    except NotAuthenticError as error:
+        raise NotAuthenticError(
+            str(error), hint=f"not a bundle, or not whole: name the folder that holds install and {SUMS_NAME}"
+        ) from error
 
 
 def _signature_names(folder: int) -> list[str]:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from testbed.commands import TestbedError
 from testbed.host_docker import HostDocker
 from testbed.inputs import Inputs
 
-from benches import installing, releases, report, saving, verifying
+from benches import fetching, installing, rebuilding, registry, releases, report, saving, verifying
+from benches.fetching import Fetching
 from benches.installing import Installing
+from benches.rebuilding import Rebuilding
 from benches.releases import Built
+from benches.running import Taken
 from benches.saving import Saving
 from benches.verifying import Verifying
 
@@ -31,6 +35,8 @@ class Bench:
     verifying: Verifying
     builds: tuple[Built, ...]
     installing: Installing
+    fetching: Fetching
+    rebuilding: Rebuilding
 
     def ratios(self) -> dict[str, float]:
         return {
@@ -38,11 +44,15 @@ class Bench:
             "save_vs_gzip": round(self.saving.duel.times_faster, 2),
             "gzip_size_ratio": round(self.saving.size_ratio, 4),
             "install_read_ratio": round(self.installing.read_ratio, 4),
+            "registry_vs_pull_save_gzip": round(self.fetching.looked_vs_docker.times_faster, 2),
+            "registry_vs_skopeo": round(self.fetching.locked_vs_skopeo.times_faster, 2),
+            "registry_first_look_vs_skopeo": round(self.fetching.looked_vs_skopeo.times_faster, 2),
+            "rebuild_cached_ratio": round(self.rebuilding.cached_ratio, 4),
         }
 
     def rss_mib(self) -> dict[str, float]:
         return {
-            "build": max(built.taken.rss_mib for built in self.builds),
+            "build": max(taken.rss_mib for taken in self._builds()),
             "verify": max(run.rss_mib for run in (*self.verifying.duel.ours, self.verifying.launched)),
             "install": self.installing.taken.rss_mib,
         }
@@ -55,7 +65,15 @@ class Bench:
             "verify_by_launcher": [self.verifying.launched.seconds],
             "build": [built.taken.seconds for built in self.builds],
             "install_recorded": [self.installing.taken.seconds],
+            **self.fetching.looked_vs_docker.seconds("look", "pull_save_gzip"),
+            **self.fetching.looked_vs_skopeo.seconds("look_beside_skopeo", "skopeo_beside_look"),
+            **self.fetching.locked_vs_skopeo.seconds("locked", "skopeo"),
+            **self.rebuilding.duel.seconds("rebuild_cached", "build_cold"),
         }
+
+    def _builds(self) -> Iterator[Taken]:
+        rebuilt = self.rebuilding.duel
+        yield from (*(built.taken for built in self.builds), *rebuilt.ours, *rebuilt.theirs)
 
 
 def main(words: list[str]) -> int:
@@ -83,10 +101,12 @@ def measure(build: Path) -> Bench:
     try:
         saved = measure_saving(made, docker, folder)
         installable, installed = measure_installing(made, docker, folder)
-        large, verified = measure_verifying(made, docker, folder)
+        model = releases.write_model(folder / "model")
+        large, verified = measure_verifying(made, model, docker, folder)
+        fetched, rebuilt = measure_fetching(made, model, build, folder)
     finally:
         shutil.rmtree(folder)
-    return Bench(saved, verified, (installable, large), installed)
+    return Bench(saved, verified, (installable, large), installed, fetched, rebuilt)
 
 
 def measure_saving(made: Inputs, docker: HostDocker, folder: Path) -> Saving:
@@ -105,11 +125,20 @@ def measure_installing(made: Inputs, docker: HostDocker, folder: Path) -> tuple[
     return built, installing.install(built, made.node_root, folder)
 
 
-def measure_verifying(made: Inputs, docker: HostDocker, folder: Path) -> tuple[Built, Verifying]:
+def measure_verifying(made: Inputs, model: Path, docker: HostDocker, folder: Path) -> tuple[Built, Verifying]:
     say("building a bundle with a large model")
-    built = releases.build_large(made, docker, folder / "large")
+    built = releases.build_large(made, model, docker, folder / "large")
     say("verifying it, and sha256sum in turns")
     return built, verifying.compare(built)
+
+
+def measure_fetching(made: Inputs, model: Path, build: Path, folder: Path) -> tuple[Fetching, Rebuilding]:
+    say("pushing the image to a registry")
+    with registry.holding(build, made.image, folder / "served") as served:
+        say("fetching it, docker and skopeo in turns")
+        fetched = fetching.compare(served, folder / "served")
+        say("building with the model from a hub, from an empty cache and from a full one in turns")
+        return fetched, rebuilding.compare(served, model, folder / "rebuilt")
 
 
 def publish(bench: Bench, machine: dict[str, float]) -> int:

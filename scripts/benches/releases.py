@@ -32,9 +32,7 @@ def build_testbed(inputs: Inputs, docker: HostDocker, folder: Path) -> Built:
     return _build(bundles.manifest(inputs, Wish()), docker, folder)
 
 
-def build_large(inputs: Inputs, docker: HostDocker, folder: Path) -> Built:
-    model = folder / "model"
-    _write_model(model)
+def build_large(inputs: Inputs, model: Path, docker: HostDocker, folder: Path) -> Built:
     return _build(_large_manifest(inputs.small_image, model), docker, folder)
 
 
@@ -66,7 +64,8 @@ serve: {{name: large}}
 """
 
 
-def _write_model(folder: Path) -> None:
+def write_model(folder: Path) -> Path:
+    """``folder``, with the bytes of a real model and names that say so."""
     folder.mkdir(parents=True)
     names = [f"model-{number:05}-of-{_SHARDS:05}.safetensors" for number in range(1, _SHARDS + 1)]
     for number, name in enumerate(names):
@@ -74,6 +73,8 @@ def _write_model(folder: Path) -> None:
     weights = {f"weight{number}": name for number, name in enumerate(names)}
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weights}))
     (folder / "config.json").write_text(json.dumps({"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2"}))
+    (folder / "tokenizer.json").write_text("{}")
+    return folder
 
 
 def _write_shard(path: Path, tensor: str, source: random.Random) -> None:

@@ -73,7 +73,7 @@ def make_key(folder: Path, name: str) -> Path:
     key = folder / f"{name}.key"
     for old in (key, key.with_suffix(".pub")):
         old.unlink(missing_ok=True)
-    bundle_command("keygen", str(folder / name))
+    bundle_command("keygen", str(folder / name), "--no-passphrase")
     return key
 
 

@@ -10,7 +10,7 @@ from testbed.commands import TestbedError
 from testbed.nodes import Node
 
 BUNDLE = "/media/usb/bundle"
-KEY = "/media/usb/release.pub"
+KEY = "/root/release.pub"
 COMPLETION_SECONDS = 900
 _GPUS = """\
 import ray
@@ -20,11 +20,11 @@ print(int(ray.cluster_resources().get("GPU", 0)))
 
 
 def start(node: Node, node_root: Path, release: Release) -> None:
-    """A fresh machine, switched on, with the medium and the release's key at hand."""
+    """A fresh machine, switched on, with the medium at hand and the release's key brought by another road."""
     node.create(node_root)
     node.boot()
     node.carry(release.bundle)
-    node.carry(release.public_key)
+    node.run("tee", KEY, stdin=release.public_key.read_text())
 
 
 def install_command(*options: str, bundle: str = BUNDLE) -> tuple[str, ...]:

@@ -47,6 +47,8 @@ def main(words: list[str]) -> int:
 
 def show(*, keep: bool) -> None:
     folder, watch = BUILD / "demo", Stopwatch()
+    say(f"all of it lies in {BUILD}: inputs/, the bundle in demo/, the machines in nodes/ with their console.log")
+    say("making the inputs that are not there yet: tens of minutes the first time, seconds later")
     made = inputs.make_all(BUILD, say)
     release = make_release(made, folder, watch)
     site = Site(BUILD, PREFIX, ("node1", "node2"))
@@ -78,6 +80,7 @@ def install_and_ask(site: Site, made: inputs.Inputs, release: Release, watch: St
     for node in (head, worker):
         cluster.start(node, made.node_root, release)
         say(f"{node.name} is up; its only route: {node.run('ip', 'route').stdout.strip()}")
+        say(f"{node.name}: the bundle is on the stick, {cluster.BUNDLE}; the key came by another road, {cluster.KEY}")
     everyone = f"{head.address},{worker.address}"
     with watch("install_head"):
         install(head, "--role", "head", "--nodes", everyone)
@@ -87,6 +90,7 @@ def install_and_ask(site: Site, made: inputs.Inputs, release: Release, watch: St
     with watch("first_completion"):
         completion = cluster.first_completion(worker, head.address)
     say(f"completion: {completion!r}")
+    say("(gibberish, as it should be: this small model's weights are random numbers)")
     return {
         "ok": True,
         "nodes": [head.address, worker.address],
@@ -104,6 +108,7 @@ def install(node: Node, *options: str) -> None:
 
 
 def tell_how_to_enter(site: Site) -> None:
+    say("what install did is in /var/log/vllm-airgap/install.log of each node")
     say("the nodes stay up; enter them, and remove them at the end:")
     for node in site.nodes.values():
         say(f"  PYTHONPATH=scripts build/venv/bin/python -m testbed --site {PREFIX} enter {node.name}")

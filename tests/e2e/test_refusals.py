@@ -103,9 +103,10 @@ def test_a_wrong_option_gets_one_clear_error(spare: Node, options: tuple[str, ..
     assert says in done.stderr
 
 
-def test_not_root_is_refused(spare: Node) -> None:
+def test_not_root_is_refused(spare: Node, release: Release) -> None:
     as_nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-    done = attempt(spare, *as_nobody, *cluster.install_command(*HEAD))
+    anchor = ("--fingerprint", release.fingerprint)  # the key's file is root's
+    done = attempt(spare, *as_nobody, f"{cluster.BUNDLE}/install", *HEAD, *anchor, "--yes")
     assert done.returncode == 7
     assert "not root" in done.stderr
 

@@ -172,11 +172,11 @@ def test_other_content_under_the_same_sequence_is_refused(each: Node) -> None:
     _refused(each, why, f"{TWIN}/install", f"vllm-airgap install {TWIN}")
 
 
-def test_with_a_third_bundle_the_first_leaves_the_node(worker: Node, later: Release, third: Release) -> None:
-    worker.run("vllm-airgap", "install", THIRD, "--yes")
-    assert _names(worker, "/var/lib/vllm-airgap/staging") == {later.sums_digest, third.sums_digest}
-    assert _names(worker, "/opt/vllm-airgap") == {"current", _runtime(later), _runtime(third)}
-    tags = worker.run("docker", "image", "ls", "--format", "{{.Tag}}", "vllm-airgap").stdout
+def test_with_a_third_bundle_the_first_leaves_the_node(head: Node, later: Release, third: Release) -> None:
+    head.run("vllm-airgap", "install", THIRD, "--yes")
+    assert _names(head, "/var/lib/vllm-airgap/staging") == {later.sums_digest, third.sums_digest}
+    assert _names(head, "/opt/vllm-airgap") == {"current", _runtime(later), _runtime(third)}
+    tags = head.run("docker", "image", "ls", "--format", "{{.Tag}}", "vllm-airgap").stdout
     assert set(tags.split()) == {"2", "3"}
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from installer.index.components import Binary, Docker, Driver, Image, Model, Package, Toolkit
+from installer.index.components import Binary, Docker, Driver, ExtraPackage, Image, Model, Package, Packages, Toolkit
 from installer.index.document import CHUNK, KINDS, ROLES, File, Index, Target, render_index
 from installer.index.settings import ClusterSettings, ServeSettings
 from installer.index.sums import render_sums
@@ -23,6 +23,7 @@ from installer.trust.keys import PublicKey
 from installer.trust.opened import Bundle, open_bundle
 from installer.trust.signatures import Anchors
 from tests.fakes.docker import digest_of
+from tests.fakes.dpkg import deb_file
 from tests.fakes.nvidia import driver_run
 from tests.fakes.rpm import rpm_file
 
@@ -30,6 +31,7 @@ KEY = ec.derive_private_key(20261121, ec.SECP256R1())
 DOCKER_PROGRAMS = ("containerd", "docker", "dockerd", "runc")
 TOOLKIT = "nvidia-container-toolkit"
 BASE = "nvidia-container-toolkit-base"
+EXTRA_NEEDS = {"gcc": ("cpp",), "kernel-devel": ("perl",)}  # what a package of that name needs
 _Part = TypeVar("_Part")
 
 
@@ -51,6 +53,9 @@ class Recipe:
     toolkit: str = "1.17.8-1.x86_64"
     image: str = "v1"
     program: str = "program 1"
+    packages: tuple[ExtraPackage, ...] = ()
+    package_format: str = "rpm"
+    files: Mapping[str, bytes] = field(default_factory=dict)
     model: Mapping[str, bytes] = field(
         default_factory=lambda: {
             "config.json": b'{"model_type": "qwen2"}',
@@ -124,14 +129,17 @@ def _contents(recipe: Recipe) -> dict[str, bytes]:
         f"driver/NVIDIA-Linux-x86_64-{recipe.driver}.run": driver_run(recipe.driver),
         f"docker/docker-{recipe.docker}.tgz": _docker_tgz(recipe),
         **_packages(recipe),
+        **{package.path: _extra_file(package, recipe.package_format) for package in recipe.packages},
         **{f"image/{name}": data for name, data in _image_files(recipe).items()},
         **{f"model/tiny/{name}": data for name, data in recipe.model.items()},
+        **{f"files/{name}": data for name, data in recipe.files.items()},
     }
 
 
 def _kind(path: str) -> str:
     first = path.split("/", maxsplit=1)[0]
-    return first if first in KINDS else {"install": "launcher", "runtime.tar.gz": "runtime"}[first]
+    others = {"install": "launcher", "runtime.tar.gz": "runtime", "packages": "package", "files": "file"}
+    return first if first in KINDS else others[first]
 
 
 def _index(recipe: Recipe, contents: Mapping[str, bytes]) -> Index:
@@ -142,9 +150,10 @@ def _index(recipe: Recipe, contents: Mapping[str, bytes]) -> Index:
         name=recipe.name,
         version="2026.11",
         sequence=recipe.sequence,
-        target=Target("x86_64", "2.17", "rpm"),
+        target=Target("x86_64", "2.17", recipe.package_format),
         cluster=ClusterSettings(recipe.nodes, 1, recipe.backend, 6379, {"NCCL_IB_DISABLE": "1"}, "10.24g"),
         serve=ServeSettings("tiny", 2, 1, 4096, "0.90", 8000, (), ()),
+        packages=Packages(recipe.packages) if recipe.packages else None,
         driver=unless_left_out("driver", Driver(recipe.driver)),
         docker=unless_left_out("docker", Docker(recipe.docker, _binaries(recipe))),
         toolkit=unless_left_out("toolkit", _toolkit(recipe)),
@@ -169,10 +178,20 @@ def _binaries(recipe: Recipe) -> tuple[Binary, ...]:
 
 def _packages(recipe: Recipe) -> dict[str, bytes]:
     programs = ("nvidia-container-runtime-hook", "nvidia-container-runtime")
+    if recipe.package_format == "deb":
+        return {
+            f"toolkit/{BASE}.rpm": deb_file(BASE, recipe.toolkit),
+            f"toolkit/{TOOLKIT}.rpm": deb_file(TOOLKIT, recipe.toolkit, requires=(BASE,)),
+        }
     return {
         f"toolkit/{BASE}.rpm": rpm_file(BASE, recipe.toolkit, programs=("nvidia-ctk",)),
         f"toolkit/{TOOLKIT}.rpm": rpm_file(TOOLKIT, recipe.toolkit, requires=(BASE,), programs=programs),
     }
+
+
+def _extra_file(package: ExtraPackage, package_format: str) -> bytes:
+    make = rpm_file if package_format == "rpm" else deb_file
+    return make(package.name, package.version, requires=EXTRA_NEEDS.get(package.name, ()))
 
 
 def _toolkit(recipe: Recipe) -> Toolkit:

@@ -13,6 +13,7 @@ from installer.runner import halt_node, halt_serve, program, run_node, run_serve
 from installer.steps.cluster import NODE_UNIT, SERVE_UNIT
 from tests.fakes.changes import Changes
 from tests.fakes.docker import FakeDocker
+from tests.fakes.dpkg import FakeDpkg
 from tests.fakes.nvidia import FakeNvidia
 from tests.fakes.rpm import FakeRpm
 from tests.fakes.systemd import FakeSystemd, UnitActions
@@ -37,6 +38,7 @@ class FakeNode(Node):
         self.systemd = FakeSystemd(root, self.changes, self._after_reload, self.clock)
         self.docker = FakeDocker(root, self.changes, self.finds, self._in_container)
         self.rpm = FakeRpm(root, self.changes)
+        self.dpkg = FakeDpkg(root, self.changes)
         self.nvidia = FakeNvidia(root, self.changes, lambda: bool(self.docker.containers))
         self.ip = ip
         self.arch = "x86_64"
@@ -69,6 +71,15 @@ class FakeNode(Node):
                 lambda: self._run_unit(SERVE_UNIT, run_serve), lambda: self._end_unit(SERVE_UNIT, halt_serve)
             ),
         }
+
+    def run_kernel(self, release: str) -> None:
+        self.give_program("/proc/sys/kernel/osrelease", f"{release}\n")
+
+    def become_debian(self) -> None:
+        """With dpkg and apt instead of rpm."""
+        self.at("/usr/bin/rpm").unlink()
+        for name in ("apt-get", "dpkg", "dpkg-query", "env"):
+            self.give_program(f"/usr/bin/{name}")
 
     def give_program(self, path: str, text: str = "") -> None:
         place = self.at(path)
@@ -104,6 +115,10 @@ class FakeNode(Node):
         programs = {
             "systemctl": self.systemd.command,
             "rpm": self.rpm.command,
+            "dpkg": self.dpkg.command,
+            "dpkg-query": self.dpkg.query,
+            "apt-get": self.dpkg.plan,
+            "env": self._env,
             "sh": self.nvidia.install,
             "nvidia-smi": self.nvidia.smi,
             "nvidia-ctk": self.nvidia.configure,
@@ -114,6 +129,11 @@ class FakeNode(Node):
             "restorecon": self._restorecon,
         }
         return programs[name](arguments)
+
+    def _env(self, arguments: tuple[str, ...]) -> Output:
+        variable, *command = arguments
+        assert "=" in variable
+        return self._program(tuple(command), None)
 
     def _ip(self, arguments: tuple[str, ...]) -> Output:
         assert arguments == ("-o", "-4", "addr", "show"), arguments

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from installer.index.package_versions import compare_rpm
 from installer.node.processes import Output
 from tests.fakes.changes import Changes
 
-_QUERY = ("-q", "--queryformat", "%{VERSION}-%{RELEASE}.%{ARCH}\\n")
+_QUERY = ("-q", "--queryformat", "%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}.%{ARCH}\\n")
 _TRIAL = ("-U", "--test", "--replacepkgs")
 _UPGRADE = ("-U", "--replacepkgs")
+_TRIAL_BESIDE = ("-i", "--test", "--replacepkgs")
+_BESIDE = ("-i", "--replacepkgs")
 
 
 def rpm_file(name: str, version: str, *, requires: tuple[str, ...] = (), programs: tuple[str, ...] = ()) -> bytes:
@@ -21,6 +24,8 @@ def rpm_file(name: str, version: str, *, requires: tuple[str, ...] = (), program
 
 @dataclass
 class FakeRpm:
+    """``database`` is name to version; of a package that is there in several versions they stand side by side."""
+
     root: Path
     changes: Changes
     database: dict[str, str] = field(default_factory=dict)
@@ -30,34 +35,63 @@ class FakeRpm:
             return self._query(*arguments[3:])
         options = [word for word in arguments if word.startswith("-")]
         packages = [json.loads(Path(word).read_bytes()) for word in arguments[len(options) :]]
-        actions = {_TRIAL: self._tried, _UPGRADE: self._install}
+        actions = {
+            _TRIAL: self._tried,
+            _UPGRADE: self._upgrade,
+            _TRIAL_BESIDE: self._missing,
+            _BESIDE: self._install_beside,
+        }
         return actions[tuple(options)](packages)
 
     def _query(self, name: str) -> Output:
-        version = self.database.get(name)
-        return Output(0, f"{version}\n", "") if version else Output(1, f"package {name} is not installed\n", "")
+        versions = self.database.get(name, "").split()
+        lines = "".join(f"{version}\n" for version in versions)
+        return Output(0, lines, "") if versions else Output(1, f"package {name} is not installed\n", "")
 
     def _tried(self, packages: list[Mapping[str, str]]) -> Output:
-        present = self.database.keys() | {package["name"] for package in packages}
         complaints = []
         for package in packages:
-            name, installed = package["name"], self.database.get(package["name"])
-            if installed and installed > package["version"]:
-                complaints.append(f"package {name}-{installed} (which is newer than {package['version']}) is installed")
-            missing = [need for need in package["requires"] if need not in present]
-            complaints += [f"{need} is needed by {name}" for need in missing]
+            name, versions = package["name"], self.database.get(package["name"], "").split()
+            newer = [version for version in versions if compare_rpm(version, package["version"]) > 0]
+            complaints += [
+                f"package {name}-{version} (which is newer than {package['version']}) is installed" for version in newer
+            ]
+        missing = self._missing(packages)
+        complaints += missing.stderr.splitlines()
         return Output(1 if complaints else 0, "", "\n".join(complaints))
 
-    def _install(self, packages: list[Mapping[str, str]]) -> Output:
+    def _missing(self, packages: list[Mapping[str, str]]) -> Output:
+        present = self.database.keys() | {package["name"] for package in packages}
+        complaints = [
+            f"{need} is needed by {package['name']}"
+            for package in packages
+            for need in package["requires"]
+            if need not in present
+        ]
+        return Output(1 if complaints else 0, "", "\n".join(complaints))
+
+    def _upgrade(self, packages: list[Mapping[str, str]]) -> Output:
         """One transaction: all of the packages or none."""
         tried = self._tried(packages)
-        if not tried.succeeded:
-            return tried
-        self.changes.about_to(f"rpm -U {' '.join(package['name'] for package in packages)}")
-        for package in packages:
-            self.database[package["name"]] = package["version"]
-            for program in package["programs"]:
-                path = self.root / "usr/bin" / program
-                path.write_bytes(package["version"].encode())
-                path.chmod(0o755)
+        if tried.succeeded:
+            self.changes.about_to(f"rpm -U {' '.join(package['name'] for package in packages)}")
+            for package in packages:
+                self.database[package["name"]] = package["version"]
+                self._place_programs(package)
         return tried
+
+    def _install_beside(self, packages: list[Mapping[str, str]]) -> Output:
+        tried = self._missing(packages)
+        if tried.succeeded:
+            self.changes.about_to(f"rpm -i {' '.join(package['name'] for package in packages)}")
+            for package in packages:
+                versions = self.database.get(package["name"], "").split()
+                self.database[package["name"]] = " ".join([*versions, package["version"]])
+                self._place_programs(package)
+        return tried
+
+    def _place_programs(self, package: Mapping[str, str]) -> None:
+        for program in package["programs"]:
+            path = self.root / "usr/bin" / program
+            path.write_bytes(package["version"].encode())
+            path.chmod(0o755)

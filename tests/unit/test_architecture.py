@@ -13,12 +13,19 @@ HOMES = {
     "click": ("bundler.cli", "installer.cli"),
     "tqdm": ("bundler.console", "installer.console"),
     "requests": ("bundler.http",),
+    "urllib3": ("bundler.http",),
     "docker": ("bundler.sources.image.docker",),
     "yaml": ("bundler.manifest",),
     "cryptography": ("bundler.signing", "installer.trust"),
+    "huggingface_hub": ("bundler.sources.model.huggingface_api",),
+    "httpx2": ("bundler.sources.model.huggingface_api",),
     "isal": ("bundler.sources.image.layers",),
+    "elftools": ("bundler.elf",),
+    "pbs_installer": ("bundler.sources.runtime.standalone",),
+    "rpmfile": ("bundler.packages.rpm",),
+    "zstandard": ("bundler.packages.deb",),
 }
-SHARED = ("installer.index", "installer.trust", "installer.errors")
+SHARED = ("installer.index", "installer.trust", "installer.errors", "installer.__version__")
 OF_THE_MACHINE = ("ctypes", "fcntl", "http", "multiprocessing", "socket", "subprocess", "time")
 NO_STEP_IMPORTS = ("installer.steps", "installer.roles", "installer.cli")
 

@@ -29,7 +29,9 @@ STARTS |= {"sh /root/install": main_group.commands["install"], "./install": main
 
 
 def options_of(command: click.Command) -> set[str]:
-    return {option for parameter in command.params for option in parameter.opts} | {"--bundle"}
+    inner = tuple(command.commands.values()) if isinstance(command, click.Group) else ()
+    parameters = (parameter for each in (command, *inner) for parameter in each.params)
+    return {option for parameter in parameters for option in parameter.opts} | {"--bundle"}
 
 
 def exit_codes() -> set[int]:

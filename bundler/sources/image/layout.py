@@ -1,8 +1,9 @@
 """An image as a folder that every docker loads: OCI layout, and manifest.json for those before 29."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bundler.cache import Cache, Stored
 from bundler.lock import LockedFile, LockedImage
@@ -25,12 +26,27 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """A manifest as a registry has it, which docker from 29 on knows the image by."""
+
+    media_type: str
+    body: bytes
+
+
+@dataclass(frozen=True)
 class Parts:
-    """What an image consists of, lowest layer first; a layer may stand in it twice."""
+    """What an image consists of, lowest layer first; a layer may stand in it twice. One is made where none is kept."""
 
     config: bytes
     layers: tuple[Layer, ...]
     versions: dict[str, str]
+    manifest: Kept | None = None
+    requires: Mapping[str, str] = field(default_factory=dict)  # NVIDIA_REQUIRE_* of its environment
+
+    @property
+    def image_id(self) -> str:
+        """As docker up to 28 has it."""
+        return f"sha256:{hashlib.sha256(self.config).hexdigest()}"
 
 
 @dataclass(frozen=True)
@@ -45,10 +61,11 @@ class Origin:
 def lay_out(parts: Parts, origin: Origin, cache: Cache) -> LockedImage:
     """The small files go through the cache too. The same parts always give the same files."""
     config = _store(cache, parts.config)
-    manifest = _store(cache, _render(_oci_manifest(config, parts.layers)))
+    kept = parts.manifest or Kept(_MANIFEST_TYPE, _render(_oci_manifest(config, parts.layers)))
+    manifest = _store(cache, kept.body)
     files = {
         "oci-layout": _store(cache, _render({"imageLayoutVersion": "1.0.0"})),
-        "index.json": _store(cache, _render(_oci_index(manifest))),
+        "index.json": _store(cache, _render(_oci_index(kept.media_type, manifest))),
         "manifest.json": _store(cache, _render(_docker_manifest(config, parts.layers))),
     }
     blobs = (config, manifest, *(layer.blob for layer in parts.layers))
@@ -60,6 +77,7 @@ def lay_out(parts: Parts, origin: Origin, cache: Cache) -> LockedImage:
             manifest=_digest(manifest),
             diff_ids=tuple(layer.diff_id for layer in parts.layers),
             versions=parts.versions,
+            requires=dict(parts.requires),
         ),
         files=tuple(_locked(path, files[path], origin) for path in sorted(files)),
     )
@@ -74,8 +92,8 @@ def _oci_manifest(config: Stored, layers: Sequence[Layer]) -> dict[str, Value]:
     }
 
 
-def _oci_index(manifest: Stored) -> dict[str, Value]:
-    return {"schemaVersion": 2, "mediaType": _INDEX_TYPE, "manifests": [_descriptor(_MANIFEST_TYPE, manifest)]}
+def _oci_index(media_type: str, manifest: Stored) -> dict[str, Value]:
+    return {"schemaVersion": 2, "mediaType": _INDEX_TYPE, "manifests": [_descriptor(media_type, manifest)]}
 
 
 def _docker_manifest(config: Stored, layers: Sequence[Layer]) -> list[Value]:

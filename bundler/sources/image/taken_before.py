@@ -9,7 +9,7 @@ from bundler.sources.image.layout import Layer, Parts
 from installer.errors import MalformedError
 from installer.index.strict import Place, Value, parse_json
 
-RECIPE = 1  # raise it when the same image would be cut into other layers, or other versions be found in it
+RECIPE = 2  # raise it when the same image would be cut into other layers, or other versions be found in it
 _DIGEST = r"[0-9a-f]{64}"
 _IMAGE_DIGEST = r"sha256:[0-9a-f]{64}"
 _LARGEST_BLOB = 1 << 43  # bytes
@@ -26,6 +26,7 @@ def remember(cache: Cache, image_id: str, parts: Parts) -> None:
             {"diff_id": layer.diff_id, "sha256": layer.blob.sha256, "size": layer.blob.size} for layer in parts.layers
         ],
         "versions": dict(parts.versions),
+        "requires": dict(parts.requires),
     }
     cache.write_record(_path(cache, image_id), json.dumps(document, indent=1).encode())
 
@@ -51,7 +52,7 @@ def _read(cache: Cache, at: Place) -> Parts | None:
     content = cache.path(config).read_bytes()
     if hashlib.sha256(content).hexdigest() != config:
         return None
-    return Parts(content, layers, at.texts_by_name("versions"))
+    return Parts(content, layers, at.texts_by_name("versions"), requires=at.texts_by_name("requires"))
 
 
 def _read_layer(at: Place) -> Layer:

@@ -1,1 +1,1 @@
-"""The model: a module a source."""
+"""Where models come from, one file per kind of source."""

@@ -1,50 +1,23 @@
 """runtime.tar.gz made of the Python that runs the build, for `runtime: {source: host}`."""
 
-import gzip
-import shutil
-import subprocess
-import tarfile
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from bundler.cache import Cache, Stored
 from bundler.lock import LockedFile
-from bundler.sources.runtime.interpreter import PYTHON, interpreter_files, version
+from bundler.sources.runtime.interpreter import interpreter_files, version
 from bundler.sources.runtime.libraries import needed_libraries
+from bundler.sources.runtime.packing import NEEDED, finish, pack, place, prove, run_staged
 from bundler.sources.runtime.program import program_files
-from installer.errors import EnvironmentProblemError
+from bundler.sources.runtime.records import packed_once
 from installer.index.document import RUNTIME_NAME
-
-_GZIP_LEVEL = 6  # 9 saves less than 1 % for four times the time
-_NEEDED = "python/lib/needed"
-_MAIN = "program/__main__.py"
-_MAIN_TEXT = """\
-import signal
-import sys
-
-# Before the imports, which take a while: a shell starts what runs in the background with SIGINT ignored.
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-from installer.cli import main
-
-sys.exit(main())
-"""
-# A module that lacks a library must be found here, not on the first node.
-_IMPORTS = "import bz2, ctypes, hashlib, lzma, ssl, zlib, click, cryptography.x509, tqdm"
 
 
 def pack_host(cache: Cache) -> LockedFile:
     """The same Python and packages always give the same bytes."""
-    files = interpreter_files() | program_files()
-    files |= {f"{_NEEDED}/{name}": path for name, path in needed_libraries(files).items()}
-    with tempfile.TemporaryDirectory(prefix="vllm-airgap-runtime-") as folder:
-        stage = Path(folder)
-        _place(files, stage)
-        _compile(stage)
-        _prove(stage)
-        packed = _pack(stage, cache)
+    files = host_files()
+    packed = packed_once(files, version(), cache, lambda: _pack(files, cache))
     return LockedFile(
         path=RUNTIME_NAME,
         kind="runtime",
@@ -55,18 +28,25 @@ def pack_host(cache: Cache) -> LockedFile:
     )
 
 
-def _place(files: Mapping[str, Path], stage: Path) -> None:
-    for name, source in files.items():
-        target = stage / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-    (stage / _MAIN).write_text(_MAIN_TEXT, encoding="ascii")
-    (stage / PYTHON).chmod(0o755)
+def _pack(files: Mapping[str, Path], cache: Cache) -> Stored:
+    with tempfile.TemporaryDirectory(prefix="vllm-airgap-runtime-") as folder:
+        stage = Path(folder)
+        place(files, stage)
+        finish(stage)
+        _compile(stage)
+        prove(stage)
+        return pack(stage, cache)
+
+
+def host_files() -> dict[str, Path]:
+    """All but what this build writes itself, by its place in runtime.tar.gz."""
+    files = interpreter_files() | program_files()
+    return files | {f"{NEEDED}/{name}": path for name, path in needed_libraries(files).items()}
 
 
 def _compile(stage: Path) -> None:
     """Ahead, since a node's interpreter writes no bytecode. Neither times nor this machine's paths get into it."""
-    _run(
+    run_staged(
         stage,
         "-S",
         "-m",
@@ -79,47 +59,3 @@ def _compile(stage: Path) -> None:
         "unchecked-hash",
         str(stage),
     )
-
-
-def _prove(stage: Path) -> None:
-    _run(stage, "-c", f"import sys; sys.path.insert(0, {str(stage / 'program')!r}); {_IMPORTS}")
-
-
-def _run(stage: Path, *arguments: str) -> None:
-    """The staged interpreter. One process after the other, for bytecode depends on what its maker did before."""
-    environment = {"LD_LIBRARY_PATH": str(stage / _NEEDED), "PYTHONHASHSEED": "0"}
-    command = (str(stage / PYTHON), "-s", "-P", "-B", *arguments)
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=stage)
-    except PermissionError:
-        raise EnvironmentProblemError(
-            f"{stage.parent} does not let programs run", hint="set TMPDIR to a folder that does"
-        ) from None
-    if done.returncode != 0:
-        raise EnvironmentProblemError(
-            f"the packed Python does not work: {(done.stdout + done.stderr).strip()[-2000:]}",
-            hint="build with another Python",
-        )
-
-
-def _pack(stage: Path, cache: Cache) -> Stored:
-    with cache.writer() as file:
-        sink = cast("BinaryIO", file)  # gzip asks of what it writes to only that
-        with (
-            gzip.GzipFile("", "wb", _GZIP_LEVEL, sink, mtime=0) as compressed,
-            tarfile.open(mode="w|", fileobj=compressed, format=tarfile.USTAR_FORMAT) as archive,
-        ):
-            for path in sorted(stage.rglob("*")):
-                _add(archive, path, str(path.relative_to(stage)))
-        return file.keep()
-
-
-def _add(archive: tarfile.TarFile, path: Path, name: str) -> None:
-    member = tarfile.TarInfo(name)
-    if path.is_dir():
-        member.type, member.mode = tarfile.DIRTYPE, 0o755
-        archive.addfile(member)
-        return
-    member.size, member.mode = path.stat().st_size, 0o755 if name == PYTHON else 0o644
-    with path.open("rb") as content:
-        archive.addfile(member, content)

@@ -4,7 +4,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from installer.errors import RefusedError
 
@@ -39,6 +39,13 @@ def interpreter_files() -> dict[str, Path]:
     return {PYTHON: program} | {f"{place}/{path.relative_to(library)}": path for path in _wanted(library)}
 
 
+def is_wanted(path: PurePath) -> bool:
+    """Of a standard library's file, by its path below that library; its licence goes along."""
+    if any(_is_left_out(part) for part in path.parts) or _LEFT_OUT_FOLDERS & set(path.parts[:-1]):
+        return False
+    return path.suffix in _KEPT_SUFFIXES or path.name == "LICENSE.txt"
+
+
 def _demand_platform() -> None:
     found = (sys.platform, platform.machine(), platform.libc_ver()[0])
     if found != ("linux", "x86_64", "glibc"):
@@ -50,10 +57,14 @@ def _demand_platform() -> None:
 
 def _wanted(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(_LEFT_OUT_BEGINNINGS) or path.name.split(".")[0] in _LEFT_OUT_MODULES:
+        if _is_left_out(path.name):
             continue
         if path.is_dir():
             if path.name not in _LEFT_OUT_FOLDERS:
                 yield from _wanted(path)
         elif path.suffix in _KEPT_SUFFIXES:
             yield path
+
+
+def _is_left_out(name: str) -> bool:
+    return name.startswith(_LEFT_OUT_BEGINNINGS) or name.split(".", maxsplit=1)[0] in _LEFT_OUT_MODULES

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from importlib.metadata import Distribution, PackageNotFoundError, PackagePath, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from installer.errors import EnvironmentProblemError
 
@@ -20,7 +20,7 @@ def program_files() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for package in _with_requirements(_IMPORTED):
         found |= _distribution_files(package)
-    return found | _installer_files()
+    return found | installer_files()
 
 
 def _with_requirements(names: tuple[str, ...]) -> list[Distribution]:
@@ -67,10 +67,10 @@ def _distribution_files(package: Distribution) -> dict[str, Path]:
             f"the Python package {package.name} does not say which files are its own",
             hint="install vllm-airgap with pip in a virtual environment and build with that",
         )
-    return {f"{_PLACE}/{file}": Path(str(file.locate())) for file in package.files if _is_wanted(file)}
+    return {f"{_PLACE}/{file}": Path(str(file.locate())) for file in package.files if is_wanted_of_package(file)}
 
 
-def _is_wanted(file: PackagePath) -> bool:
+def is_wanted_of_package(file: PurePath) -> bool:
     """Neither scripts nor what pip notes of its own doing, which differs from machine to machine."""
     if ".." in file.parts or "__pycache__" in file.parts or file.suffix == ".pyi":
         return False
@@ -79,7 +79,7 @@ def _is_wanted(file: PackagePath) -> bool:
     return True
 
 
-def _installer_files() -> dict[str, Path]:
+def installer_files() -> dict[str, Path]:
     folder = Path(str(files("installer")))
     own = (path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
     return {f"{_PLACE}/installer/{path.relative_to(folder)}": path for path in own}

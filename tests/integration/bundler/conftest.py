@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.bundler.loopback import Server, serving
+from tests.fakes.web import Web, serving
 from tests.unit.bundler.making import Site, make_site
 
 
@@ -20,7 +20,7 @@ def site(tmp_path: Path) -> Site:
 
 
 @pytest.fixture
-def server(site: Site) -> Iterator[Server]:
+def web(site: Site) -> Iterator[Web]:
     names = ("driver.run", "docker.tgz", "toolkit.tar.gz")
-    with serving({name: (site.folder / name).read_bytes() for name in names}) as server:
-        yield server
+    with serving({f"/{name}": (site.folder / name).read_bytes() for name in names}) as web:
+        yield web

@@ -13,14 +13,14 @@ from installer.errors import NotAuthenticError
 from installer.index.document import CHUNK
 from installer.trust.opened import open_bundle
 from installer.trust.signatures import Anchors
+from tests.fakes.tiny_model import write_sparse_weights
 from tests.unit.bundler.making import Site, make_site
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     site = make_site(tmp_path_factory.mktemp("site"))
-    with (site.model / "big.safetensors").open("wb") as file:  # more than one chunk, and none
-        file.truncate(CHUNK + 12345)
+    write_sparse_weights(site.model / "big.safetensors", CHUNK + 12345)  # more than one chunk, and none
     (site.model / "empty.txt").touch()
     return site
 

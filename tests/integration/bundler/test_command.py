@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.tiny_model import write_sparse_weights
 from tests.unit.bundler.making import Site
 
 ROOT = Path(__file__).parents[3]
@@ -45,8 +46,7 @@ def test_an_odd_locale_changes_nothing(site: Site, environment: dict[str, str]) 
 def test_a_stopped_build_leaves_nothing_half(
     site: Site, environment: dict[str, str], number: signal.Signals, code: int
 ) -> None:
-    with (site.model / "big.safetensors").open("wb") as file:
-        file.truncate(1 << 30)
+    write_sparse_weights(site.model / "big.safetensors", 1 << 30)
     shutil.rmtree(site.build().folder)
     lock = site.manifest.with_suffix(".lock").read_bytes()
     command = (*COMMAND, "build", str(site.manifest), "-o", str(site.folder / "out"))
@@ -104,8 +104,7 @@ print(code, next(line.split()[1] for line in status.splitlines() if line.startsw
 
 
 def test_memory_does_not_grow_with_the_model(site: Site, environment: dict[str, str]) -> None:
-    with (site.model / "big.safetensors").open("wb") as file:
-        file.truncate((1 << 32) + 1)  # past every 32-bit length, too
+    write_sparse_weights(site.model / "big.safetensors", (1 << 32) + 1)  # past every 32-bit length, too
     command = (sys.executable, "-c", MEASURED, str(site.folder))
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     code, peak = done.stdout.split()[-2:]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from bundler.build import Built, build
 from bundler.cache import Cache, Stored
+from bundler.http.client import Client
+from bundler.http.patience import Patience
 from bundler.lock import LockedFile
 from bundler.manifest import Manifest, read_manifest
 from bundler.progress import unwatched
@@ -17,6 +19,8 @@ from bundler.signing import SigningKey, load_key, make_key_pair
 from bundler.sources.parts import SOURCES
 from bundler.workplace import Found, Source, Sources, Workplace
 from installer.index.components import Image
+from tests.fakes.package_files import Made, driver_run, rpm_package
+from tests.fakes.tiny_model import weights
 
 MANIFEST = """\
 name: tiny
@@ -27,7 +31,8 @@ toolkit: {version: 1.17.8, url: toolkit.tar.gz}
 image: {ref: "vllm:small"}
 model: {path: tiny-model}
 """
-PROGRAM = b"\x7fELF\x02\x01" + bytes(12) + struct.pack("<H", 62) + b"program"
+WEIGHTS = weights("tiny", 7000)
+PROGRAM = b"\x7fELF\x02\x01" + bytes(12) + struct.pack("<H", 62) + b"program" + bytes(64)
 PROGRAMS = ("containerd", "containerd-shim-runc-v2", "docker", "dockerd", "runc")
 INNER = "release-v1.17.8-stable/packages/centos7/x86_64"
 PACKAGES = (
@@ -36,7 +41,7 @@ PACKAGES = (
     "nvidia-container-toolkit-base",
     "nvidia-container-toolkit",
 )
-RPMS = {f"{INNER}/{name}-1.17.8-1.x86_64.rpm": f"rpm of {name}".encode() for name in PACKAGES}
+RPMS = {f"{INNER}/{name}-1.17.8-1.x86_64.rpm": rpm_package(Made(name, "1.17.8-1")) for name in PACKAGES}
 
 
 def tar_gz(members: Mapping[str, bytes], more: Iterable[tarfile.TarInfo] = ()) -> bytes:
@@ -114,7 +119,8 @@ class Site:
 
     @property
     def work(self) -> Workplace:
-        return Workplace(Cache(self.folder / "cache"), unwatched, self.told.append)
+        client = Client(Patience(tell=self.told.append, sleep=lambda _seconds: None))
+        return Workplace(Cache(self.folder / "cache"), unwatched, self.told.append, client, jobs=3)
 
     @property
     def public_key(self) -> Path:
@@ -143,11 +149,12 @@ class Site:
 def make_site(folder: Path) -> Site:
     site = Site(folder)
     site.manifest.write_text(MANIFEST)
-    (folder / "driver.run").write_bytes(b"#!/bin/sh\n" + bytes(100_000))
+    (folder / "driver.run").write_bytes(driver_run("550.10"))
     (folder / "docker.tgz").write_bytes(docker_tgz())
     (folder / "toolkit.tar.gz").write_bytes(tar_gz(RPMS))
     site.model.mkdir()
     (site.model / "config.json").write_text('{"model_type": "qwen2"}')
-    (site.model / "model.safetensors").write_bytes(b"weights" * 1000)
+    (site.model / "model.safetensors").write_bytes(WEIGHTS)
+    (site.model / "tokenizer.json").write_text("{}")
     make_key_pair(folder / "release", b"")
     return site

@@ -20,7 +20,9 @@ from installer.index.document import parse_index
 from installer.trust.keys import parse_public_key
 from installer.trust.signatures import Anchors
 from installer.trust.verdict import verify
-from tests.unit.bundler.making import Site, find_image, put, stored_file
+from tests.fakes.package_files import driver_run
+from tests.fakes.tiny_model import weights
+from tests.unit.bundler.making import WEIGHTS, Site, find_image, put, stored_file
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -119,9 +121,9 @@ def test_a_model_edited_in_place_does_not_change_the_bundle(site: Site) -> None:
     for path in site.model.iterdir():
         path.chmod(0o644)
     out = site.build().folder
-    with (site.model / "model.safetensors").open("r+b") as weights:
-        weights.write(b"WEIGHTS")
-    assert (out / "model/tiny-model/model.safetensors").read_bytes() == b"weights" * 1000
+    with (site.model / "model.safetensors").open("r+b") as file:
+        file.write(b"WEIGHTS")
+    assert (out / "model/tiny-model/model.safetensors").read_bytes() == WEIGHTS
 
 
 def test_damage_in_the_cache_is_noticed_and_fetched_again(site: Site) -> None:
@@ -146,7 +148,7 @@ def test_damage_in_the_image_is_taken_from_its_source_again(site: Site) -> None:
 def test_a_source_that_changed_since_it_was_locked_is_refused(site: Site) -> None:
     site.build("first")
     site.work.cache.drop(locked_sha256(site, "driver/driver.run"))
-    (site.folder / "driver.run").write_bytes(b"#!/bin/sh\nanother")
+    (site.folder / "driver.run").write_bytes(driver_run("550.10", payload=b"another"))
     with pytest.raises(DamagedError, match="no longer what was locked") as caught:
         site.build("second")
     assert "--update driver" in caught.value.hint
@@ -154,7 +156,7 @@ def test_a_source_that_changed_since_it_was_locked_is_refused(site: Site) -> Non
 
 def test_update_takes_the_source_as_it_is_now(site: Site) -> None:
     site.build("first")
-    (site.folder / "driver.run").write_bytes(b"#!/bin/sh\nanother")
+    (site.folder / "driver.run").write_bytes(driver_run("550.10", payload=b"another"))
     before = locked_sha256(site, "driver/driver.run")
     lock_manifest(read_manifest(site.manifest), ("driver",), site.asked.sources(), site.work)
     assert locked_sha256(site, "driver/driver.run") != before
@@ -165,16 +167,16 @@ def test_update_of_an_unknown_part_names_the_parts(site: Site) -> None:
         lock_manifest(read_manifest(site.manifest), ("fan",), site.asked.sources(), site.work)
 
 
-@pytest.mark.parametrize("change", ["weights*1", "added", "gone"])
+@pytest.mark.parametrize("change", ["weights", "added", "gone"])
 def test_a_model_that_changed_since_it_was_locked_is_refused(site: Site, change: str) -> None:
+    (site.model / "merges.txt").touch()
     site.build("first")
-    weights = site.model / "model.safetensors"
+    if change == "weights":
+        (site.model / "model.safetensors").write_bytes(weights("other", 7000))
     if change == "added":
-        (site.model / "more.safetensors").touch()
-    else:
-        weights.unlink()
-    if change.startswith("weights"):
-        weights.write_bytes(b"WEIGHTS" * 1000)
+        (site.model / "more.txt").touch()
+    if change == "gone":
+        (site.model / "merges.txt").unlink()
     with pytest.raises(DamagedError) as caught:
         site.build("second")
     assert "--update model" in caught.value.hint

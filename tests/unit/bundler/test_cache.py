@@ -67,9 +67,17 @@ def test_what_a_killed_run_left_is_swept_but_not_what_is_at_work(cache: Cache) -
         writer.write(TEXT)
         left = cache.folder / "aside" / "left"
         left.write_bytes(TEXT)
-        os.utime(left, (0, 0))
         put(cache, b"other")
         assert not left.exists()
+        assert writer.keep().sha256 == DIGEST
+
+
+def test_what_is_at_work_stays_also_when_the_clock_jumps(cache: Cache) -> None:
+    with cache.writer() as writer:
+        writer.write(TEXT)
+        (at_work,) = (cache.folder / "aside").iterdir()
+        os.utime(at_work, (0, 0))
+        put(cache, b"other")
         assert writer.keep().sha256 == DIGEST
 
 

@@ -1,34 +1,155 @@
 """One place prints: bars, lines, results, errors."""
 
 import io
+import os
+import re
 import sys
+import termios
+import threading
 
 import pytest
 
-from bundler.console import Bars, Console, Lines, show_error
-from bundler.sizes import in_units
+from bundler.console import Console, show_error
+from bundler.console.bars import Bars
+from bundler.console.lines import Lines
+from bundler.console.words import in_minutes, percent, underway
+from bundler.progress import counting
+from bundler.sizes import in_units, parse_size, part_in_units
 from installer.errors import DamagedError
 
 
-def test_lines_say_what_is_done() -> None:
-    stream = io.StringIO()
+class Clock:
+    """Stands still until it is set."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_lines_say_when_an_item_begins_how_far_it_is_and_when_it_ends() -> None:
+    stream, clock = io.StringIO(), Clock()
+    with Lines(stream, clock)("driver", 20 << 20) as advance:
+        for clock.now in (1, 14, 15, 16, 30):
+            advance(1 << 20)
+        clock.now = 31
+        advance(15 << 20)
+    assert stream.getvalue().splitlines() == [
+        "driver: 20.0 MiB, begun",
+        "driver: 3.0 MiB of 20.0 MiB (15 %), 204.8 KiB/s, 1:25 left",
+        "driver: 5.0 MiB of 20.0 MiB (25 %), 170.7 KiB/s, 1:30 left",
+        "driver: 20.0 MiB in 31.0 s (660.6 KiB/s)",
+    ]
+
+
+def test_what_an_earlier_run_left_stands_in_the_first_line_and_makes_nothing_faster() -> None:
+    stream, clock = io.StringIO(), Clock()
+    with Lines(stream, clock)("driver", 20 << 20, done=10 << 20) as advance:
+        clock.now = 20
+        advance(5 << 20)
+    assert stream.getvalue().splitlines()[:2] == [
+        "driver: 20.0 MiB, 10.0 MiB of it there already, begun",
+        "driver: 15.0 MiB of 20.0 MiB (75 %), 256.0 KiB/s, 0:20 left",
+    ]
+
+
+def test_an_item_of_unknown_size_has_no_end_in_sight() -> None:
+    assert underway("wheel", 2048, None, 1024.0) == "wheel: 2.0 KiB, 1.0 KiB/s"
+
+
+def test_no_line_gets_into_another() -> None:
+    class Pieces(io.StringIO):
+        """Lets other threads in after every write."""
+
+        def write(self, text: str) -> int:
+            super().write(text)
+            threading.Event().wait(0.001)
+            return len(text)
+
+    stream = Pieces()
     lines = Lines(stream)
-    with lines("driver", 2048) as advance:
-        advance(1024)
-        advance(1024)
-    assert stream.getvalue().startswith("driver: 2.0 KiB in ")
+
+    def work(name: str) -> None:
+        for _ in range(10):
+            with lines(name * 20, 1):
+                pass
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = stream.getvalue().splitlines()
+    assert len(found) == 80
+    assert all(re.fullmatch(r"([abcd])\1{19}: (1 B, begun|0 B in 0\.\d s)", line) for line in found)
 
 
-def test_bars_show_each_item_and_a_total() -> None:
+def test_bars_show_each_item_and_leave_a_line() -> None:
     stream = io.StringIO()
     bars = Bars(stream)
     with bars("driver", 2048) as advance, bars("image", None) as other:
         advance(2048)
         other(1)
     bars.close()
-    assert "total" in stream.getvalue()
+    assert "0.0/2.0 KiB" in stream.getvalue()
     assert "driver: 2.0 KiB in " in stream.getvalue()
     assert "\x1b[3" not in stream.getvalue()  # no colour
+
+
+@pytest.mark.parametrize("columns", [40, 59, 60, 80, 200])
+def test_a_bar_fits_its_terminal(columns: int) -> None:
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
+    with os.fdopen(ours, "rb", buffering=0) as screen, os.fdopen(theirs, "w") as terminal:
+        with Bars(terminal)("model/a-{0}-" + "x" * 90 + "-00001-of-00005.safetensors", 5 << 40) as advance:
+            advance(1)
+        shown = [line.rstrip() for line in re.split(r"[\r\n]|\x1b\[A", screen.read(1 << 16).decode()) if "/s" in line]
+    assert shown
+    assert all(len(line) < columns for line in shown)
+    assert all(".." in line and "safetensors" in line for line in shown)
+
+
+def test_bars_of_threads_that_hang_are_closed_too() -> None:
+    stream = io.StringIO()
+    bars = Bars(stream)
+    hanging = bars("driver", 2048)
+    advance = hanging.__enter__()
+    bars.close()
+    shown = stream.getvalue()
+    advance(1024)
+    assert stream.getvalue() == shown
+
+
+def test_items_move_their_sum() -> None:
+    stream = io.StringIO()
+    with (
+        counting(Lines(stream), "total", 4096, 1024) as meter,
+        meter("one", 1024) as advance,
+        meter("two", 3072, done=1024) as other,
+    ):
+        advance(1024)
+        other(2048)
+    assert stream.getvalue().splitlines()[0] == "total: 4.0 KiB, 1.0 KiB of it there already, begun"
+    assert stream.getvalue().splitlines()[-1].startswith("total: 4.0 KiB, 3.0 KiB of it in 0.")
+
+
+def test_what_was_there_before_is_done_from_the_start() -> None:
+    for make in (Bars, Lines):
+        stream = io.StringIO()
+        progress = make(stream)
+        with progress("driver", 4096, done=1024) as advance:
+            advance(3072)
+        progress.close()
+        assert "driver: 4.0 KiB, 3.0 KiB of it in 0." in stream.getvalue()
+
+
+def test_a_bar_that_starts_over_goes_back() -> None:
+    stream = io.StringIO()
+    lines = Lines(stream)
+    with lines("driver", 2048) as advance:
+        for count in (1024, -1024, 2048):
+            advance(count)
+    assert "driver: 2.0 KiB in " in stream.getvalue()
 
 
 def test_an_item_that_failed_is_not_called_done() -> None:
@@ -71,3 +192,33 @@ def test_a_closed_output_does_not_change_the_result(monkeypatch: pytest.MonkeyPa
 )
 def test_sizes_as_people_read_them(size: int, text: str) -> None:
     assert in_units(size) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("500", 500), ("500B", 500), ("1K", 1024), ("1.5 GiB", 3 << 29), ("50g", 50 << 30), ("2TB", 2 << 40)],
+)
+def test_sizes_as_people_write_them(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "G", "-1", "1,5G", "1e3", "5 PB", "٣"])
+def test_no_sizes(text: str) -> None:
+    assert parse_size(text) is None
+
+
+def test_a_part_has_the_unit_of_the_whole() -> None:
+    assert part_in_units(400 << 20, 20 << 30) == "0.4/20.0 GiB"
+    assert part_in_units(3, 5) == "3/5 B"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0:00"), (59.6, "1:00"), (3599, "59:59"), (3600 * 30 + 61, "30:01:01")]
+)
+def test_time_as_people_read_it(seconds: float, text: str) -> None:
+    assert in_minutes(seconds) == text
+
+
+def test_nothing_is_whole_before_its_last_byte() -> None:
+    assert percent((1 << 40) - 1, 1 << 40) == "99 %"
+    assert (percent(5, 5), percent(0, 0)) == ("100 %", "100 %")

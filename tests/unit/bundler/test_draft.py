@@ -49,6 +49,19 @@ def test_two_builds_of_one_folder_do_not_mix(tmp_path: Path) -> None:
     assert (target / "install").read_bytes() == b"first"
 
 
+@pytest.mark.parametrize(
+    "name",
+    "install runtime.tar.gz bundle.json SHA256SUMS signatures/0.sig packages/gcc.rpm driver/x.run docker/x.tgz "
+    "toolkit/x.rpm image/oci-layout model/tiny/config.json files/o200k_base.tiktoken".split(),
+)
+def test_whatever_a_killed_build_left_is_removed(tmp_path: Path, name: str) -> None:
+    left = tmp_path / "out.partial" / name
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    with drafting(tmp_path / "out") as draft:
+        assert list(draft.folder.iterdir()) == []
+
+
 def test_a_partial_folder_of_someone_else_is_left_alone(tmp_path: Path) -> None:
     theirs = tmp_path / "out.partial" / "thesis.txt"
     theirs.parent.mkdir()

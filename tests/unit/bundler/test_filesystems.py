@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bundler.cloning import clone, clone_or_link
-from bundler.filesystems import check_file_sizes, check_room
+from bundler.filesystems import check_file_sizes
 from bundler.lock import LockedFile
 from installer.errors import EnvironmentProblemError
 from tests.unit.bundler.making import Site
@@ -35,12 +35,6 @@ def test_fat_holds_no_file_of_4_gib(tmp_path: Path) -> None:
 def test_other_file_systems_do(tmp_path: Path) -> None:
     check_file_sizes(tmp_path, [sized(2**40)], mounts(tmp_path, "exfat"))
     check_file_sizes(tmp_path, [sized(2**40)])
-
-
-def test_space_that_is_not_there_is_missed_before_writing(tmp_path: Path) -> None:
-    check_room(tmp_path, 0)
-    with pytest.raises(EnvironmentProblemError, match=r"are to be copied there"):
-        check_room(tmp_path, 2**60)
 
 
 def test_a_file_of_another_mode_is_not_linked(tmp_path: Path) -> None:

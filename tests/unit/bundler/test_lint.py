@@ -1,15 +1,31 @@
-"""Lint says everything at once."""
+"""Lint says everything at once, in text and in JSON; a build refuses what lint refuses."""
 
 import importlib.resources
+import json
 from pathlib import Path
 
 import pytest
 
-from bundler.lint import known_backend, lock_problems, problems, warnings
-from bundler.lock import Lock, Release, lock_path, read_lock
+from bundler.build import lock_manifest
+from bundler.cli import run
+from bundler.findings import Finding
+from bundler.lint import before_build, before_seal, findings, refuse_errors
+from bundler.lock import lock_path, read_lock
 from bundler.manifest import parse_manifest, read_manifest
 from installer.errors import RefusedError
 from tests.unit.bundler.making import Site
+
+KEYS = {"rule", "severity", "where", "what", "fix", "exit_code"}
+Output = pytest.CaptureFixture[str]
+
+
+def found(site: Site) -> tuple[Finding, ...]:
+    lock = read_lock(lock_path(site.manifest))
+    return findings(before_build(read_manifest(site.manifest), lock, site.work.cache))
+
+
+def errors(site: Site) -> list[Finding]:
+    return [finding for finding in found(site) if finding.exit_code]
 
 
 def test_the_starter_is_a_manifest() -> None:
@@ -21,64 +37,110 @@ def test_all_problems_are_said_at_once(site: Site) -> None:
     site.rewrite("name: tiny\n", "name: tiny\nserve: {tensor_parallel_size: 3}\ncluster: {nodes: 2}\n")
     (site.model / "x.bin").touch()
     (site.model / "x.py").touch()
-    found = problems(read_manifest(site.manifest))
-    assert [problem.exit_code for problem in found] == [2, 6, 6]
-    assert "3 x pipeline_parallel_size 1 is 3, but cluster has 2 nodes x 1 GPUs = 2" in str(found[0])
+    assert [(finding.rule, finding.exit_code) for finding in errors(site)] == [
+        ("parallel-sizes", 2),
+        ("model-pickle", 6),
+        ("model-code", 6),
+    ]
+    assert "3 x pipeline_parallel_size 1 is 3, but cluster has 2 nodes x 1 GPUs = 2" in errors(site)[0].what
 
 
 def test_allowing_by_name_allows_that_alone(site: Site) -> None:
     (site.model / "x.bin").touch()
     (site.model / "x.py").touch()
     site.rewrite("tiny-model", "tiny-model, allow: [pickle]")
-    (problem,) = problems(read_manifest(site.manifest))
-    assert "x.py" in str(problem)
+    (problem,) = errors(site)
+    assert "x.py" in problem.what
 
 
 def test_a_build_refuses_what_lint_refuses(site: Site) -> None:
     (site.model / "x.bin").touch()
-    with pytest.raises(RefusedError, match=r"x\.bin"):
+    with pytest.raises(RefusedError, match=r"\[model-pickle\] model: x\.bin"):
         site.build()
 
 
+def test_the_rules_are_repeated_on_the_bytes_that_are_sealed(site: Site) -> None:
+    (site.model / "config.json").write_text('{"model_type": "qwen2", "num_attention_heads": 4}')
+    site.rewrite("name: tiny\n", "name: tiny\ncluster: {gpus_per_node: 2}\nserve: {tensor_parallel_size: 2}\n")
+    built, manifest, lock = site.build(), read_manifest(site.manifest), read_lock(lock_path(site.manifest))
+    assert lock is not None
+    refuse_errors(before_seal(manifest, lock, built.folder))
+    sealed = built.folder / "model/tiny-model/config.json"
+    sealed.write_text(sealed.read_text().replace("4}", "3}"))
+    with pytest.raises(RefusedError, match=r"\[attention-heads\]"):
+        refuse_errors(before_seal(manifest, lock, built.folder))
+
+
 def test_a_bundled_python_wants_a_glibc(site: Site) -> None:
-    assert any("needs glibc 2." in warning for warning in warnings(read_manifest(site.manifest), None))
+    (warning,) = [finding for finding in found(site) if finding.rule == "runtime-glibc"]
+    assert warning.severity == "warning"
+    assert "needs glibc 2." in warning.what
     site.rewrite("sequence: 7", 'sequence: 7\ntarget: {glibc: "2.99"}')
-    assert warnings(read_manifest(site.manifest), None) == ()
-
-
-def test_plain_http_without_a_digest_is_warned_of(site: Site) -> None:
-    site.rewrite("url: driver.run", "url: http://mirror/driver.run")
-    assert any("driver.url: http" in warning for warning in warnings(read_manifest(site.manifest), None))
+    assert found(site) == ()
 
 
 def test_a_lock_that_does_not_fit_is_said(site: Site) -> None:
     site.build()
     site.rewrite("27.4.0", "27.5.0")
     site.rewrite("sequence: 7", "sequence: 3")
-    lock = Lock(signed=Release(7, "a" * 64))
-    said = " ".join(warnings(read_manifest(site.manifest), lock))
-    assert "docker" in said
-    assert "sequence: 3 is lower than 7" in said
+    said = {finding.rule: finding.what for finding in found(site)}
+    assert said["lock-stale"].startswith("docker ")
+    assert said["sequence-behind"].startswith("3 is lower than 7")
 
 
-def test_a_sequence_below_an_unsigned_one_is_warned_of(site: Site) -> None:
-    lock = Lock(unsigned=Release(8, "a" * 64))
-    assert "sequence: 7 is lower than 8, the last one built" in warnings(read_manifest(site.manifest), lock)
-
-
-def test_the_backend_is_known_once_the_image_is_locked(site: Site) -> None:
-    assert known_backend(read_manifest(site.manifest), None) is None
+def test_a_part_that_was_never_locked_is_not_called_changed(site: Site) -> None:
     site.build()
-    lock = read_lock(lock_path(site.manifest))
-    chosen = known_backend(read_manifest(site.manifest), lock)
-    assert chosen is not None
-    assert chosen.words == "mp (the image holds no Ray)"
-    site.rewrite("vllm:small", "vllm:other")
-    assert known_backend(read_manifest(site.manifest), lock) is None
+    lock = lock_path(site.manifest)
+    document = json.loads(lock.read_text())
+    del document["parts"]["docker"]
+    lock.write_text(json.dumps(document))
+    assert [finding.rule for finding in found(site) if finding.rule == "lock-stale"] == []
+    site.rewrite("27.4.0", "27.5.0")
+    assert [finding.rule for finding in found(site) if finding.rule == "lock-stale"] == []
 
 
-def test_a_backend_that_the_locked_image_lacks_is_a_problem(site: Site) -> None:
+def test_a_part_that_is_to_be_resolved_again_is_not_judged_by_what_it_was(site: Site) -> None:
     site.build()
-    site.rewrite("name: tiny\n", "name: tiny\ncluster: {backend: ray}\n")
-    manifest, lock = read_manifest(site.manifest), read_lock(lock_path(site.manifest))
-    assert ["holds no Ray" in str(problem) for problem in lock_problems(manifest, lock)] == [True]
+    lock = lock_path(site.manifest)
+    lock.write_text(lock.read_text().replace('"vllm": "0.6.4"', '"torch": "2.5.1"'))
+    assert [finding.rule for finding in errors(site)] == ["no-vllm"]
+    manifest, sources = read_manifest(site.manifest), site.asked.sources()
+    with pytest.raises(RefusedError, match="no-vllm"):
+        lock_manifest(manifest, (), sources, site.work)
+    lock_manifest(manifest, ("image",), sources, site.work)
+    assert errors(site) == []
+
+
+def test_text_names_the_rule_and_the_remedy(site: Site, capsys: Output) -> None:
+    (site.model / "x.bin").touch()
+    assert run(("lint", str(site.manifest))) == 6
+    lines = capsys.readouterr().err.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("error "))
+    assert lines[at].startswith("error [model-pickle] model: x.bin: ")
+    assert lines[at + 1].startswith("fix: ")
+
+
+def test_json_is_one_document_of_a_fixed_shape(site: Site, capsys: Output) -> None:
+    (site.model / "x.bin").touch()
+    assert run(("lint", str(site.manifest), "-o", "json")) == 6
+    document = json.loads(capsys.readouterr().out)
+    assert set(document) == {"schema", "errors", "warnings", "backend", "findings"}
+    assert (document["schema"], document["errors"], document["backend"]) == (1, 1, None)
+    assert document["errors"] + document["warnings"] == len(document["findings"])
+    assert [set(finding) for finding in document["findings"]] == [KEYS] * len(document["findings"])
+    (error,) = [finding for finding in document["findings"] if finding["severity"] == "error"]
+    assert (error["rule"], error["exit_code"]) == ("model-pickle", 6)
+
+
+def test_the_backend_is_said_once_the_image_is_known(site: Site, capsys: Output) -> None:
+    site.build()
+    assert run(("lint", str(site.manifest))) == 0
+    assert "backend: mp (the image holds no Ray)" in capsys.readouterr().out
+    assert run(("lint", str(site.manifest), "-o", "json")) == 0
+    assert json.loads(capsys.readouterr().out)["backend"] == {"name": "mp", "reason": "the image holds no Ray"}
+
+
+def test_warnings_never_fail(site: Site, capsys: Output) -> None:
+    site.rewrite("version: 1.17.8", "version: 1.17.3")
+    assert run(("lint", str(site.manifest))) == 0
+    assert "warning [toolkit-cves] toolkit.version: " in capsys.readouterr().err

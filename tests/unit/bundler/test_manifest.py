@@ -25,6 +25,21 @@ def test_all_but_name_image_and_model_may_be_left_out() -> None:
     assert manifest.model_folder == Path("site/models/tiny")
 
 
+def test_a_hub_names_repository_revision_and_model() -> None:
+    model = parse(SMALLEST.replace("path: models/tiny", "source: modelscope, repo: Qwen/Qwen2.5-7B")).model
+    assert (model.repo, model.revision, model.name, model.path) == ("Qwen/Qwen2.5-7B", "master", "Qwen2.5-7B", "")
+
+
+def test_packages_and_files_are_lists_of_what_the_nodes_lack() -> None:
+    manifest = parse(
+        SMALLEST
+        + "packages: [{url: gcc.rpm, purpose: the driver's modules, kernels: [3.10.0-1160.el7.x86_64]}]\n"
+        + "files: [{url: 'https://h/o200k_base.tiktoken', name: tiktoken/o200k_base.tiktoken}]\n"
+    )
+    assert manifest.packages[0].kernels == ("3.10.0-1160.el7.x86_64",)
+    assert manifest.files[0].name == "tiktoken/o200k_base.tiktoken"
+
+
 @pytest.mark.parametrize("part", ["name", "image", "model"])
 def test_name_image_and_model_may_not(part: str) -> None:
     text = "".join(line for line in SMALLEST.splitlines(keepends=True) if not line.startswith(part))
@@ -90,7 +105,19 @@ def test_other_encodings_are_refused() -> None:
         ("sequence: 7", "cluster: {nodes: 0}", "cluster.nodes: 0 is not between"),
         ("sequence: 7", "cluster: {backend: mpi}", "cluster.backend: 'mpi' is not one of auto, ray, mp"),
         ("sequence: 7", "cluster: {env: {LD_PRELOAD: x}}", "cluster.env.LD_PRELOAD: set by the installer"),
-        ("sequence: 7", "runtime: {source: standalone}", "runtime.source: 'standalone' is not one of host"),
+        ("sequence: 7", "runtime: {source: conda}", "runtime.source: 'conda' is not one of host, standalone"),
+        ("sequence: 7", "runtime: {source: host, python: '3.12'}", "runtime.python: unknown key"),
+        ("sequence: 7", "runtime: {source: standalone, python: '2.7'}", "runtime.python: '2.7' is not one of 3.11"),
+        ("sequence: 7", "packages: {url: x}", "packages: not a list"),
+        ("sequence: 7", "packages: [{purpose: x}]", "packages[0].url: missing"),
+        (
+            "sequence: 7",
+            "packages: [{url: a.rpm, kernels: [new]}]",
+            "packages[0].kernels: 'new' is not a kernel release",
+        ),
+        ("sequence: 7", "files: [{url: a}]", "files[0].name: missing"),
+        ("sequence: 7", "files: [{url: a, name: ../a}]", "files[0].name: a component is not"),
+        ("sequence: 7", "files: [{url: a, name: x/a}, {url: b, name: X/a}]", "files: file names"),
         ("sequence: 7", "target: {arch: aarch64}", "target.arch: 'aarch64' is not one of x86_64"),
         ("name: tiny", "name: Tiny", "name: 'Tiny' is not a name"),
         ("550.10", "../550", "driver.version: '../550' is not a version"),
@@ -98,6 +125,13 @@ def test_other_encodings_are_refused() -> None:
         ("driver.run", "https://me:secret@x/y", "driver.url: holds a user name"),
         ("driver.run", "x, sha256: 12", "driver.sha256: '12' is not 64 lower-case hex digits"),
         ("vllm:small", "--privileged", "image.ref: '--privileged' is not an image reference"),
+        ('"vllm:small"', '"vllm:small", source: podman', "image.source: 'podman' is not one of registry"),
+        ('"vllm:small"', "x, source: docker, mirrors: [a]", "image.mirrors: unknown key"),
+        ('"vllm:small"', "x, source: registry, mirrors: [a/b]", "image.mirrors: 'a/b' is not HOST"),
+        ('"vllm:small"', "x, source: file", "image.path: missing"),
+        ("path: tiny-model", "source: huggingface, path: x", "model.path: unknown key"),
+        ("path: tiny-model", "source: huggingface, repo: a", "model.repo: 'a' is not OWNER/NAME"),
+        ("path: tiny-model", "source: s3, path: x", "model.source: 's3' is not one of directory, huggingface"),
         ("tiny-model", "-v", "model.name: '-v' is not a folder name"),
         ("tiny-model", "x, allow: [all]", "model.allow: 'all' is not one of pickle, code"),
         ("tiny-model", "x, sha256: {a: b}", "model.sha256.a: 'b' is not 64 lower-case hex digits"),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from installer import __version__
 from installer.cli import main
 from tests.fakes.bundle import MadeBundle, Recipe, make_bundle, public_key
 from tests.fakes.staged import spoil
@@ -138,6 +139,16 @@ def test_help_is_no_error(run: Run, arguments: tuple[str, ...]) -> None:
     ended = run(*arguments)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith("Usage: vllm-airgap")
+
+
+def test_the_version_is_told(run: Run) -> None:
+    ended = run("--version")
+    assert (ended.code, ended.out, ended.err) == (0, f"vllm-airgap {__version__}\n", "")
+
+
+def test_bundle_is_in_the_help_of_what_the_launcher_starts(run: Run) -> None:
+    for command in ("install", "verify"):
+        assert "--bundle DIRECTORY" in run(command, "--help").out
 
 
 def test_what_is_placed_does_not_depend_on_the_callers_umask(run: Run) -> None:

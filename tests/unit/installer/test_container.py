@@ -15,7 +15,7 @@ from installer.container import (
     stop_node,
 )
 from installer.settings import NodeConfig
-from tests.fakes.bundle import MadeBundle
+from tests.fakes.bundle import MadeBundle, Recipe, make_bundle
 from tests.fakes.installing import HEAD, WORKER, plan
 from tests.fakes.node import FakeNode
 
@@ -71,6 +71,14 @@ def test_the_container_is_ours_and_says_of_which_settings_it_is(head: NodeConfig
     found = pairs(options_of(head))
     assert ("--label", "vllm-airgap=node") in found
     assert ("--label", "vllm-airgap.config=digest") in found
+
+
+def test_extra_files_are_mounted_read_only_where_there_are_any(root: Path, head: NodeConfig) -> None:
+    made = make_bundle(root / "with-files", Recipe(files={"tiktoken/o200k_base.tiktoken": b"IQ== 0"}))
+    config = plan(FakeNode(root / "node"), made, HEAD).config
+    source = f"type=bind,source=/var/lib/vllm-airgap/staging/{made.sums_digest}/files,target=/files,readonly"
+    assert ("--mount", source) in pairs(options_of(config))
+    assert not any("target=/files" in option for option in options_of(head))
 
 
 def test_the_model_is_mounted_read_only(head: NodeConfig) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.sources.runtime.host import _MAIN_TEXT
+from bundler.sources.runtime.packing import _MAIN_TEXT
 from tests.fakes.bundle import tar_gz
 
 LAUNCHER = Path(__file__).parents[3] / "installer/launcher.sh"
@@ -195,7 +195,22 @@ def test_a_changed_runtime_is_refused_and_not_unpacked(stick: Stick) -> None:
     assert list(stick.temporary.iterdir()) == []
 
 
-def test_a_folder_without_a_runtime_is_named(stick: Stick) -> None:
+def test_a_copy_that_is_told_no_bundle_asks_for_it(stick: Stick, tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    copy = shutil.copy(stick.launcher, str(tmp_path / "root/install"))
+    done = stick.run("--role", "head", launcher=copy)
+    expected = f"error: no bundle in {tmp_path}/root: name it with --bundle FOLDER\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
+
+
+def test_what_is_no_bundle_is_not_authentic(stick: Stick) -> None:
+    done = stick.run("verify", "--bundle", str(stick.temporary))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"error: {stick.temporary}: not a bundle, or not whole: ")
+
+
+def test_a_bundle_without_its_runtime_is_damaged(stick: Stick) -> None:
+    (stick.temporary / "SHA256SUMS").touch()
     done = stick.run("--bundle", str(stick.temporary))
     assert (done.returncode, done.stderr) == (5, f"error: {stick.temporary}/runtime.tar.gz: missing\n")
 

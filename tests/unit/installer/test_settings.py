@@ -64,7 +64,7 @@ REFUSED = [
     (Answers(role="worker", node_ip="10.0.0.1"), "--head is missing"),
     (Answers(role="worker", node_ip="10.0.0.1", head="head"), "--head: 'head' is not the IPv4 address of a node"),
     (Answers(role="worker", node_ip="10.0.0.1", head="10.0.0.1"), "--head: 10.0.0.1 is this worker itself"),
-    (Answers(role="worker", nodes=NODES), "--head: 10.0.0.1 is this worker itself"),
+    (Answers(role="worker", nodes=NODES), "--role worker: this node is 10.0.0.1, the head"),
     (replace(HEAD, data_dir="models"), "--data-dir: 'models' is not an absolute path"),
     (replace(HEAD, data_dir="/a,b"), "--data-dir: '/a,b' is not an absolute path"),
     (replace(HEAD, data_dir='/a"b'), "--data-dir: '/a\"b' is not an absolute path"),

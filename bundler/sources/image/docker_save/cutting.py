@@ -8,11 +8,15 @@ from dataclasses import dataclass
 
 from bundler.cache import Cache, Stored
 from bundler.progress import Advance
+from bundler.sources.image.configuration import Configuration, read_configuration
 from bundler.sources.image.docker_save.byte_stream import ByteStream
-from bundler.sources.image.docker_save.documents import SavedImage, read_config, read_manifest
-from bundler.sources.image.layers.distributions import LayerFindings, versions
+from bundler.sources.image.docker_save.documents import SavedImage, read_manifest
+from bundler.sources.image.inside import fold
+from bundler.sources.image.layers import records
+from bundler.sources.image.layers.contents import LayerContents
 from bundler.sources.image.layers.gunzip import Gunzip
 from bundler.sources.image.layers.gzip_writer import BLOCK, GzipWriter, compressors
+from bundler.sources.image.layers.reader import LayerRead
 from bundler.sources.image.layers.tar_headers import RECORD, Headers, Member, MemberNames, is_header, padded
 from bundler.sources.image.layout import Layer, Parts
 from installer.errors import DamagedError, RefusedError
@@ -36,7 +40,7 @@ def cut(stream: Iterable[bytes], cache: Cache, advance: Advance) -> Parts:
 @dataclass(frozen=True)
 class _Cut:
     layer: Layer
-    findings: LayerFindings
+    contents: LayerContents
 
 
 class _Cutter:
@@ -62,8 +66,11 @@ class _Cutter:
         image = read_manifest(self._document("manifest.json"))
         config = self._document(image.config)
         cuts = [self._cut(name) for name in image.layers]
-        _compare(image, config, [cut.layer for cut in cuts])
-        return Parts(config, tuple(cut.layer for cut in cuts), versions([cut.findings for cut in cuts]))
+        configuration = read_configuration(config)
+        _compare(image, config, configuration, [cut.layer for cut in cuts])
+        inside = fold(configuration, [cut.contents for cut in cuts])
+        layers = tuple(cut.layer for cut in cuts)
+        return Parts(config, layers, inside.versions, requires=inside.requirements)
 
     def _take_file(self, name: str, size: int, source: ByteStream) -> None:
         """What a file is, is told by how it begins: blobs have only digests for names."""
@@ -94,7 +101,7 @@ class _Cutter:
                 gzip.write(block)
                 reading.feed(block)
             gzip.finish()
-            return reading.cut(file.keep())
+            return self._remembered(reading.read(), file.keep())
 
     def _keep_as_it_is(self, blocks: Iterator[bytes]) -> _Cut:
         reading = _LayerReading()
@@ -105,7 +112,11 @@ class _Cutter:
                 for piece in gunzip.feed(block):
                     reading.feed(piece)
             gunzip.demand_end()
-            return reading.cut(file.keep())
+            return self._remembered(reading.read(), file.keep())
+
+    def _remembered(self, read: LayerRead, blob: Stored) -> _Cut:
+        records.remember(self._cache, blob.sha256, read)
+        return _Cut(Layer(read.diff_id, blob), read.contents)
 
     def _document(self, name: str) -> bytes:
         if name not in self._documents:
@@ -130,14 +141,14 @@ class _LayerReading:
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
         self._names = MemberNames()
-        self._findings = LayerFindings()
+        self._contents = LayerContents()
 
     def feed(self, piece: bytes) -> None:
         self._digest.update(piece)
-        self._findings.see(self._names.feed(piece))
+        self._contents.see(self._names.feed(piece))
 
-    def cut(self, blob: Stored) -> _Cut:
-        return _Cut(Layer(f"sha256:{self._digest.hexdigest()}", blob), self._findings)
+    def read(self) -> LayerRead:
+        return LayerRead(f"sha256:{self._digest.hexdigest()}", self._contents)
 
 
 def _members(source: ByteStream) -> Iterator[Member]:
@@ -160,11 +171,10 @@ def _link_target(member: Member) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(member.name.decode(errors="replace")), target))
 
 
-def _compare(image: SavedImage, config: bytes, layers: Sequence[Layer]) -> None:
+def _compare(image: SavedImage, config: bytes, described: Configuration, layers: Sequence[Layer]) -> None:
     """What arrived with what the image's own configuration says of it."""
     if hashlib.sha256(config).hexdigest() != image.config_digest:
         raise DamagedError(f"docker save: {image.config} is not what its name says")
-    described = read_config(config)
     described.demand_platform()
     if described.diff_ids != tuple(layer.diff_id for layer in layers):
         raise DamagedError("docker save: the layers are not those of the image's configuration")

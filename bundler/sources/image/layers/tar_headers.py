@@ -81,12 +81,12 @@ class MemberNames:
         self._behind_map: int | None = None  # bytes of data that a sparse file's map is followed by
         self._ended = False
 
-    def feed(self, piece: bytes) -> Iterator[Member]:
+    def feed(self, piece: bytes | memoryview) -> Iterator[Member]:
         if self._held:
             piece, self._held = self._held + piece, b""
         at, self._skip = self._skip, 0
         while not self._ended and at + RECORD <= len(piece):
-            header = piece[at : at + RECORD]
+            header = bytes(piece[at : at + RECORD])
             if self._behind_map is not None:
                 at += RECORD + self._past_map(header, self._behind_map)
                 continue
@@ -99,7 +99,7 @@ class MemberNames:
             if not self._headers.extends(member):
                 yield member
             elif end <= len(piece):
-                self._headers.extend(member, piece[data : data + member.size])
+                self._headers.extend(member, bytes(piece[data : data + member.size]))
             else:
                 break
             if member.kind == _GNU_SPARSE and header[482]:
@@ -113,11 +113,11 @@ class MemberNames:
         self._behind_map = None
         return behind
 
-    def _hold(self, piece: bytes, at: int) -> None:
+    def _hold(self, piece: bytes | memoryview, at: int) -> None:
         if self._ended or at >= len(piece):
             self._skip = at - len(piece)
         else:
-            self._held = piece[at:]
+            self._held = bytes(piece[at:])
 
 
 def padded(size: int) -> int:

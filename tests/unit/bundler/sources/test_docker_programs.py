@@ -66,17 +66,19 @@ def test_the_programs_that_nodes_need_must_be_there(tmp_path: Path, missing: str
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "said"),
     [
-        b"#!/bin/sh\nexit 0\n",
-        b"\x7fELF\x01\x01" + bytes(100),
-        PROGRAM[:18] + struct.pack("<H", 183) + b"x",
-        PROGRAM[:18],
+        (b"#!/bin/sh\nexit 0\n" + bytes(100), "runc is not a 64-bit Linux program"),
+        (b"\x7fELF\x01\x01" + bytes(100), "runc is not a 64-bit Linux program"),
+        (PROGRAM[:18], "runc is not a 64-bit Linux program"),
+        (PROGRAM[:18] + struct.pack("<H", 183) + PROGRAM[20:], "runc is for aarch64, and the nodes are x86_64"),
+        (PROGRAM[:18] + struct.pack("<H", 22) + PROGRAM[20:], "runc is for EM_S390, and the nodes are x86_64"),
     ],
 )
-def test_programs_for_other_machines_are_refused(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(RefusedError, match="runc is"):
+def test_programs_for_other_machines_are_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    with pytest.raises(RefusedError, match=said) as caught:
         read_binaries(write(tmp_path, tar_gz({**GOOD, "docker/runc": content})), "docker.tgz")
+    assert caught.value.exit_code == 6
 
 
 def test_an_empty_program_is_refused(tmp_path: Path) -> None:

@@ -68,6 +68,17 @@ def test_a_reserved_or_odd_variable_is_refused(name: str) -> None:
         cluster(env={name: "x"})
 
 
+def test_who_wants_an_api_key_hears_that_there_is_none_yet() -> None:
+    with pytest.raises(MalformedError, match=r"env\.VLLM_API_KEY: there is no API key support yet") as caught:
+        cluster(env={"VLLM_API_KEY": "hush"})
+    assert "proxy" in caught.value.hint
+    for arg in ("--api-key", "--api-key=hush", "--api_key=hush"):
+        with pytest.raises(MalformedError, match="there is no API key support yet") as caught:
+            serve(args=[arg])
+        assert "proxy" in caught.value.hint
+        assert "hush" not in str(caught.value)
+
+
 @pytest.mark.parametrize("value", ["a\nb", "a\x00", "\x1b"])
 def test_a_value_of_a_variable_is_one_line(value: str) -> None:
     with pytest.raises(MalformedError):
@@ -123,3 +134,15 @@ def test_two_services_on_one_port_are_refused(cluster_port: int, serve_port: int
 
 def test_the_defaults_do_not_collide() -> None:
     check_ports(Written({}, ""), cluster(), serve())
+
+
+def test_a_gpu_is_named_by_the_table_or_not_at_all() -> None:
+    assert cluster(gpu="T4").gpu == "T4"
+    assert cluster().gpu == ""
+    with pytest.raises(MalformedError, match=r"gpu: 'T5' is not one of V100, T4"):
+        cluster(gpu="T5")
+
+
+def test_an_index_without_a_gpu_is_as_it_was_before_there_was_the_key() -> None:
+    assert "gpu" not in cluster().document()
+    assert cluster(gpu="L20").document()["gpu"] == "L20"

@@ -13,7 +13,7 @@ from tests.fakes.stepping import assert_settled, make_true
 
 def step_of(made: MadeBundle, staging: Staging) -> InstallToolkit:
     assert made.index.toolkit
-    return InstallToolkit(made.index.toolkit, made.index.of_kind("toolkit"), staging)
+    return InstallToolkit(made.index.toolkit, made.index.target.packages, made.index.of_kind("toolkit"), staging)
 
 
 @pytest.fixture

@@ -105,6 +105,19 @@ def test_a_key_file_that_cannot_be_read_is_a_wrong_option(tmp_path: Path) -> Non
         assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "encryption", [serialization.NoEncryption(), serialization.BestAvailableEncryption(b"open sesame")]
+)
+def test_a_private_key_is_told_from_other_files(
+    tmp_path: Path, encryption: serialization.KeySerializationEncryption
+) -> None:
+    path = tmp_path / "release.key"
+    path.write_bytes(PRIVATE.private_bytes(PEM, serialization.PrivateFormat.PKCS8, encryption))
+    with pytest.raises(NotAuthenticError, match=f"{path}: this is a private key") as caught:
+        read_public_key(path)
+    assert caught.value.hint == "give the .pub, and keep this one off nodes"
+
+
 def test_no_more_is_read_than_a_key_can_have(tmp_path: Path) -> None:
     path = tmp_path / "release.pub"
     path.write_bytes(GOOD.ljust(LARGEST_KEY, b"\n"))

@@ -21,8 +21,9 @@ def test_a_good_bundle_opens(bundle: SignedBundle) -> None:
 
 def test_no_lists_at_all(bundle: SignedBundle) -> None:
     bundle.sums.unlink()
-    with pytest.raises(NotAuthenticError, match="SHA256SUMS"):
+    with pytest.raises(NotAuthenticError, match="SHA256SUMS") as caught:
         bundle.look()
+    assert caught.value.hint == "not a bundle, or not whole: name the folder that holds install and SHA256SUMS"
     bundle.sums.touch()
     with pytest.raises(NotAuthenticError):
         bundle.look()

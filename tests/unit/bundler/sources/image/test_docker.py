@@ -45,7 +45,7 @@ class Listener:
         self.bytes = 0
 
     @contextmanager
-    def __call__(self, what: str, total: int | None, /) -> Iterator[Advance]:
+    def __call__(self, what: str, total: int | None, /, *, done: int = 0) -> Iterator[Advance]:  # noqa: ARG002 # a Meter's
         self.told.append((what, total))
         yield self.advance
 

@@ -4,7 +4,13 @@ from pathlib import Path
 import pytest
 
 import installer
-from bundler.sources.runtime.program import _distribution_files, _installed, _is_wanted, _required, program_files
+from bundler.sources.runtime.program import (
+    _distribution_files,
+    _installed,
+    _required,
+    is_wanted_of_package,
+    program_files,
+)
 from installer.errors import EnvironmentProblemError
 
 METADATA = """\
@@ -54,14 +60,14 @@ def test_a_missing_package_is_named_with_the_command_that_helps() -> None:
     ],
 )
 def test_scripts_and_notes_of_pip_are_left_out(path: str) -> None:
-    assert not _is_wanted(PackagePath(path))
+    assert not is_wanted_of_package(PackagePath(path))
 
 
 @pytest.mark.parametrize(
     "path", ["tqdm/std.py", "x.dist-info/METADATA", "x.dist-info/licenses/LICENSE.BSD", "x.dist-info/LICENSE"]
 )
 def test_modules_and_licences_are_packed(path: str) -> None:
-    assert _is_wanted(PackagePath(path))
+    assert is_wanted_of_package(PackagePath(path))
 
 
 def test_the_program_is_all_of_installer_and_what_it_imports() -> None:

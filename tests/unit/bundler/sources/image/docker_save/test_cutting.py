@@ -46,7 +46,7 @@ def test_layers_arrive_in_order_and_the_configuration_as_it_was(cache: Cache, by
     assert unpacked(parts, cache) == list(IMAGE.layers)
     assert [layer.diff_id for layer in parts.layers] == [f"sha256:{hex_digest(layer)}" for layer in IMAGE.layers]
     assert parts.config == IMAGE.config
-    assert parts.versions == {"ray": "2.60.0", "vllm": "0.32.0"}
+    assert parts.versions == {"python": "3.12", "ray": "2.60.0", "vllm": "0.32.0"}
     assert aside(cache) == []
 
 

@@ -1,0 +1,95 @@
+"""`bundle cache list` and `bundle cache prune`."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+
+import click
+
+from bundler.cache import Cache, cache_folder
+from bundler.cli import options
+from bundler.console import Console
+from bundler.holdings import Holding, beyond_size, holdings, remove, unused_since
+from bundler.sizes import in_units
+from installer.errors import UsageError
+
+
+@click.group()
+def cache() -> None:
+    """See and shrink what builds keep on this machine."""
+
+
+@cache.command("list")
+@options.json_option
+@options.console_options
+def list_(console: Console, form: str) -> None:
+    """Say what is in the cache: what it is called, its size, when a build last used it."""
+    folder = cache_folder(os.environ)
+    found = holdings(Cache(folder))
+    if form == "json":
+        document = {"folder": str(folder), "files": [_document(holding) for holding in found]}
+        console.say_json(json.dumps(document, indent=1))
+        return
+    for holding in found:
+        console.say(f"{_day(holding)}  {in_units(holding.size):>10}  {holding.name}{_remark(holding)}")
+    console.say(f"{folder}: {in_units(sum(holding.size for holding in found))} in {len(found)} files")
+
+
+@cache.command()
+@options.older_than_option
+@options.max_size_option
+@options.yes_option
+@options.console_options
+def prune(console: Console, older_than: int | None, max_size: int | None, *, yes: bool) -> None:
+    """Remove files from the cache: the unused ones, the longest unused first until it is small enough, or all."""
+    stored = Cache(cache_folder(os.environ))
+    chosen = _chosen(holdings(stored), older_than, max_size)
+    if not chosen:
+        console.say(f"{stored.folder}: nothing to remove")
+        return
+    if not yes:
+        _ask(f"Remove {len(chosen)} files with {in_units(sum(h.size for h in chosen))} from {stored.folder}?")
+    with stored.alone():
+        # Once more, now that nobody is at work: a build may have used one of them while the question stood there.
+        kept = {holding.name for holding in _chosen(holdings(stored), older_than, max_size)}
+        gone = tuple(holding for holding in chosen if holding.name in kept)
+        freed = remove(stored, gone)
+    console.say(f"{stored.folder}: {len(gone)} files removed, {in_units(freed)} freed")
+
+
+def _chosen(found: Sequence[Holding], older_than: int | None, max_size: int | None) -> tuple[Holding, ...]:
+    if older_than is None and max_size is None:
+        return tuple(found)
+    old = () if older_than is None else unused_since(found, older_than, time.time())
+    left = tuple(holding for holding in found if holding not in old)
+    return old if max_size is None else (*old, *beyond_size(left, max_size))
+
+
+def _ask(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("nothing removed: nobody to ask", hint="pass --yes")
+    if not click.confirm(question, err=True):
+        raise UsageError("nothing removed")
+
+
+def _remark(holding: Holding) -> str:
+    if not holding.whole:
+        return f"  partial {holding.url}".rstrip()
+    return "  in a bundle, too" if holding.shared else ""
+
+
+def _day(holding: Holding) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(holding.used))
+
+
+def _document(holding: Holding) -> dict[str, object]:
+    return {
+        "name": holding.name,
+        "size": holding.size,
+        "last_used": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(holding.used)),
+        "partial": not holding.whole,
+        "shared_with_a_bundle": holding.shared,
+        "url": holding.url,
+    }

@@ -1,0 +1,53 @@
+"""What the HTTP libraries raise, in words, and told apart: what may pass by itself, and what a person must change."""
+
+import http.client
+
+import requests
+from requests import exceptions
+from urllib3.exceptions import HTTPError, IncompleteRead, ReadTimeoutError
+
+from bundler.http.patience import TroubleError
+from installer.errors import AirgapError, EnvironmentProblemError, UnreachableError, UsageError, printable
+
+RAISED = (requests.RequestException, HTTPError)
+_NO_URL = (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.MissingSchema, exceptions.InvalidHeader)
+_WORDS = (
+    ((IncompleteRead, http.client.IncompleteRead), "the connection was cut"),
+    ((ReadTimeoutError,), "the server fell silent"),
+)
+_CERTIFICATE = "CERTIFICATE_VERIFY_FAILED"
+_PROXY_PASSWORD = "407"  # noqa: S105 # a status
+
+
+def failure(url: str, error: Exception) -> AirgapError | TroubleError:
+    """To be raised instead of ``error``, one of RAISED, which came of asking for ``url``."""
+    words = _reason(error)
+    if isinstance(error, _NO_URL):
+        return UsageError(f"{url}: {words}", hint="look at how the URL is written")
+    if _CERTIFICATE in words:
+        return UnreachableError(
+            f"{url}: {words}",
+            hint="behind a proxy that opens TLS, set REQUESTS_CA_BUNDLE to a file that holds its certificate, too",
+        )
+    if isinstance(error, exceptions.ProxyError) and _PROXY_PASSWORD in words:
+        return UnreachableError(
+            f"{url}: the proxy wants a password", hint="set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
+        )
+    return TroubleError(f"{url}: {words}")
+
+
+def system_failure(error: OSError) -> EnvironmentProblemError:
+    """For what has nothing to do with the line: no file of certificates, say, or too many open files."""
+    hint = "" if error.errno else "REQUESTS_CA_BUNDLE or SSL_CERT_FILE names a file that is not there"
+    return EnvironmentProblemError(printable(str(error))[:300], hint=hint)
+
+
+def _reason(error: BaseException) -> str:
+    """In our words, or the innermost ones: requests wraps urllib3 wraps the socket."""
+    chain = [error]
+    while inner := chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(inner)
+    for kind, words in _WORDS:
+        if any(isinstance(each, kind) for each in chain):
+            return words
+    return printable(str(chain[-1]) or type(chain[-1]).__name__)[:200]

@@ -1,0 +1,97 @@
+"""How long a failing server is asked again: a count of tries without a byte, and growing pauses between them."""
+
+import email.utils
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bundler.progress import Tell
+from installer.errors import AirgapError, UnreachableError
+
+AGAIN = "the same command again goes on where this one ended"
+_TRIES = 6  # without a byte: about 16 seconds of pauses
+_LONGEST_PAUSE = 30.0  # seconds
+_LONGEST_WISH = 600.0  # seconds; a server that wants us to wait longer ends the run, which tells the person
+_WORTH_A_LINE = 3.0  # seconds
+
+
+class TroubleError(Exception):
+    """An answer that is no use, or none at all: it may go better the next time."""
+
+    def __init__(
+        self, what: str, *, retry_after: str = "", hint: str = AGAIN, lasting: type[AirgapError] = UnreachableError
+    ) -> None:
+        super().__init__(what)
+        self.retry_after = retry_after  # the header as it came
+        self.hint = hint
+        self.lasting = lasting  # what it is if it does not pass
+
+
+def _quietly(_line: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Patience:
+    """With the clock, the chance and the pauses that it goes by."""
+
+    tries: int = _TRIES
+    tell: Tell = _quietly
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], float] = time.time  # seconds since 1970, as Retry-After may be a date
+    chance: Callable[[], float] = random.random
+
+    def trying(self, what: str) -> "Trying":
+        return Trying(self, what)
+
+
+class Trying:
+    """The tries for one thing."""
+
+    def __init__(self, patience: Patience, what: str) -> None:
+        self._patience = patience
+        self._what = what
+        self._failures = 0
+
+    def got_further(self) -> None:
+        """Bytes arrived that were not there before: the line works, if badly."""
+        self._failures = 0
+
+    def pause(self, trouble: TroubleError) -> None:
+        """Wait before the next try; an error if ``trouble`` was the last that is taken."""
+        self._failures += 1
+        if self._failures >= self._patience.tries:
+            raise trouble.lasting(f"{self._what}: {trouble}", hint=trouble.hint) from trouble
+        seconds = self._seconds(trouble)
+        if seconds >= _WORTH_A_LINE:
+            self._patience.tell(f"{self._what}: {trouble}; trying again in {seconds:.0f} s")
+        self._patience.sleep(seconds)
+
+    def _seconds(self, trouble: TroubleError) -> float:
+        wish = wished_seconds(trouble.retry_after, self._patience.now())
+        if wish is None:
+            # Half of it by chance: those who were cut off together shall not come back together.
+            return pause_after(self._failures) * (1 + self._patience.chance()) / 2
+        if wish > _LONGEST_WISH:
+            raise UnreachableError(
+                f"{self._what}: {trouble}, and wants to be left alone for {wish / 60:.0f} minutes",
+                hint=f"wait that long; {AGAIN}",
+            ) from trouble
+        return wish + self._patience.chance()
+
+
+def pause_after(failures: int) -> float:
+    """Seconds, for ``failures`` of at least 1 in a row."""
+    return min(0.5 * 2.0 ** (failures - 1), _LONGEST_PAUSE)
+
+
+def wished_seconds(retry_after: str, now: float) -> float | None:
+    """What a Retry-After header asks for, by number or date; None if it says nothing that can be read."""
+    text = retry_after.strip()
+    if text.isascii() and text.isdecimal():
+        return float(text[:9])
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, TypeError, OverflowError):
+        return None

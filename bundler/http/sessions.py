@@ -1,0 +1,93 @@
+"""Connections that are kept, with the proxies and certificates of the environment. The home of requests' settings."""
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+
+import requests
+
+from bundler.http.failures import RAISED, failure, system_failure
+from bundler.http.stream import Stream
+
+# Whatever a server packs on the way would have another digest than the file.
+_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "vllm-airgap"}
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds: to be connected, and without a byte."""
+
+    connect: float = 15
+    silence: float = 60
+
+
+class Sessions:
+    """One for each thread that asks, as requests does not promise more."""
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
+        self._own = threading.local()
+        self._all: list[requests.Session] = []
+        self._lock = threading.Lock()
+        self.received = 0  # bytes of all bodies
+
+    @contextmanager
+    def asking(
+        self, url: str, headers: Mapping[str, str], said: str, form: Mapping[str, str] | None = None
+    ) -> Iterator[Stream]:
+        """The answer of ``url`` itself, to a GET or with a ``form`` to a POST; ``said`` is the URL for people."""
+        with self._send(url, headers, said, form) as response:
+            stream = Stream(response, said)
+            try:
+                yield stream
+            finally:
+                with self._lock:
+                    self.received += stream.received
+
+    def close(self) -> None:
+        with self._lock:
+            for session in self._all:
+                session.close()
+
+    def _send(
+        self, url: str, headers: Mapping[str, str], said: str, form: Mapping[str, str] | None
+    ) -> requests.Response:
+        try:
+            return self._session().request(
+                "GET" if form is None else "POST",
+                url,
+                headers={**_HEADERS, **headers},
+                data=form,
+                stream=True,
+                allow_redirects=False,
+                timeout=(self._timeouts.connect, self._timeouts.silence),
+                auth=_as_it_is,
+            )
+        except RAISED as error:
+            raise failure(said, error) from error
+        except OSError as error:
+            raise system_failure(error) from error
+
+    def _session(self) -> requests.Session:
+        known: requests.Session | None = getattr(self._own, "session", None)
+        if known is None:
+            known = self._own.session = _Session()
+            known.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+            if not os.environ.get("REQUESTS_CA_BUNDLE"):
+                known.verify = os.environ.get("SSL_CERT_FILE") or True
+            with self._lock:
+                self._all.append(known)
+        return known
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:  # as in requests
+        """Nowhere: else the whole body of a redirect would be read, however long, to prepare what we do ourselves."""
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Else requests would put what ~/.netrc says in the place of our credentials."""
+    return request

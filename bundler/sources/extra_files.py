@@ -1,0 +1,23 @@
+"""The files of the manifest that the container needs beside the model: vocabularies and the like."""
+
+from bundler.lock import LockedFile
+from bundler.manifest import FileSpec, Manifest
+from bundler.sources.url import is_remote, take_url
+from bundler.workplace import Found, Workplace
+
+
+def find_files(manifest: Manifest, work: Workplace) -> Found:
+    return Found(None, tuple(_take(number, spec, manifest, work) for number, spec in enumerate(manifest.files)))
+
+
+def _take(number: int, spec: FileSpec, manifest: Manifest, work: Workplace) -> LockedFile:
+    stored = take_url(f"files[{number}]", spec.url, manifest.folder, spec.sha256, work)
+    return LockedFile(
+        path=f"files/{spec.name}",
+        kind="file",
+        size=stored.size,
+        sha256=stored.sha256,
+        source=spec.url if is_remote(spec.url) else f"file {spec.url}",
+        known_by="manifest" if spec.sha256 else "first use",
+        url=spec.url if is_remote(spec.url) else "",
+    )

@@ -1,0 +1,87 @@
+"""Takes an image from a file that `docker save` made, plain or packed by gzip, of any docker, or by skopeo."""
+
+import os
+import tarfile
+from collections.abc import Iterator
+from io import FileIO
+from pathlib import Path
+
+from bundler.cache import Cache
+from bundler.lock import LockedImage
+from bundler.progress import Advance, Meter
+from bundler.sources.image import taken_before
+from bundler.sources.image.docker_save.cutting import cut
+from bundler.sources.image.docker_save.documents import read_manifest
+from bundler.sources.image.layers.gunzip import Gunzip
+from bundler.sources.image.layout import Origin, Parts, lay_out
+from installer.errors import AirgapError, UsageError
+
+_PIECE = 1 << 20  # bytes
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_MANIFEST = "manifest.json"
+_LARGEST_MANIFEST = 1 << 20  # bytes
+_FIRST_USE = "first use"  # nobody vouches for the file
+_HINT = "`docker save IMAGE -o FILE` makes one"
+
+
+def take_image(reference: str, path: Path, cache: Cache, meter: Meter) -> LockedImage:
+    """Into the cache. Of a plain archive with an image that was taken before only the headers are read."""
+    try:
+        parts = _recall(path, cache) or _cut(path, cache, meter)
+    except FileNotFoundError:
+        raise UsageError(f"image: {path}: no such file", hint="see `image.path` in the manifest") from None
+    except IsADirectoryError:
+        raise UsageError(f"image: {path}: is a folder, not an archive", hint=_HINT) from None
+    except AirgapError as error:
+        raise type(error)(f"{path}: {error}", hint=error.hint or _HINT) from error
+    return lay_out(parts, Origin(reference, f"file {path}", _FIRST_USE), cache)
+
+
+def _cut(path: Path, cache: Cache, meter: Meter) -> Parts:
+    with path.open("rb", buffering=0) as file:
+        start = file.read(len(_ZSTD))
+        if start == _ZSTD:
+            raise UsageError("packed with zstd, which is not read here", hint=f"unpack it first: zstd -d {path}")
+        file.seek(0)
+        with meter(f"read {path.name}", os.fstat(file.fileno()).st_size) as advance:
+            pieces = _pieces(file, advance)
+            parts = cut(_gunzipped(pieces) if start.startswith(_GZIP) else pieces, cache, _unheard)
+    taken_before.remember(cache, parts.image_id, parts)
+    return parts
+
+
+def _pieces(file: FileIO, advance: Advance) -> Iterator[bytes]:
+    while piece := file.read(_PIECE):
+        yield piece
+        advance(len(piece))
+
+
+def _gunzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    gunzip = Gunzip()
+    for piece in pieces:
+        yield from gunzip.feed(piece)
+    gunzip.demand_end()
+
+
+def _unheard(_count: int) -> None:
+    """The bar shows how far the file was read, packed as it is."""
+
+
+def _recall(path: Path, cache: Cache) -> Parts | None:
+    """The same image has the same ID, in whatever archive: what it was cut into is known by that."""
+    saved = _find_manifest(path)
+    return taken_before.recall(cache, f"sha256:{read_manifest(saved).config_digest}") if saved else None
+
+
+def _find_manifest(path: Path) -> bytes | None:
+    """None where it cannot be had without unpacking."""
+    try:
+        with tarfile.open(path, "r:") as archive:
+            for member in archive:
+                if member.name == _MANIFEST and member.isreg() and member.size <= _LARGEST_MANIFEST:
+                    content = archive.extractfile(member)
+                    return content.read() if content else None
+    except tarfile.TarError:
+        return None
+    return None

@@ -1,0 +1,218 @@
+"""Takes an image from a registry: its manifest as it is there, its layers as they are served, every digest checked."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import TypeVar
+
+from bundler.cache import Stored
+from bundler.http.client import Answer
+from bundler.http.credentials import Credentials
+from bundler.lock import LockedFile, LockedImage
+from bundler.sources.image.configuration import Configuration, read_configuration
+from bundler.sources.image.inside import fold
+from bundler.sources.image.layers.reader import LayerRead
+from bundler.sources.image.layout import Kept, Layer, Origin, Parts, lay_out
+from bundler.sources.image.registry.auth import Web
+from bundler.sources.image.registry.docker_config import home_login
+from bundler.sources.image.registry.endpoints import Endpoint, Endpoints, FindLogin, endpoints_for
+from bundler.sources.image.registry.layers import fetch_layers, take_layers
+from bundler.sources.image.registry.manifests import ACCEPTED, ServedManifest, choose, is_list, kind_of, read_manifest
+from bundler.sources.image.registry.reference import Reference, parse_reference
+from bundler.workplace import Workplace
+from installer.errors import DamagedError, RefusedError, UnreachableError, UsageError
+
+_LARGEST_MANIFEST = 4 << 20  # bytes, the specification's own limit
+_LARGEST_CONFIG = 16 << 20  # bytes
+_OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 401, 403, 404
+_TOO_MANY = "answered 429"
+_FEW_PULLS = 5
+_MORE_PULLS = "`docker login` allows more, and `image.mirrors` names others to ask"
+_SHA256 = "sha256:"
+_SOURCE = "registry image "  # before the reference in the provenance of every file
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class _Got:
+    body: bytes
+    media_type: str
+
+
+def take_image(text: str, mirrors: Sequence[str], work: Workplace, find_login: FindLogin = home_login) -> LockedImage:
+    """Into the cache. What is there already is neither fetched nor read again."""
+    reference = parse_reference(text)
+    pull = _Pull(reference, endpoints_for(reference, mirrors, work.client, find_login), work)
+    manifest = pull.manifest()
+    source = f"{_SOURCE}{reference.at(_digest(manifest.body))}"
+    known_by = "manifest" if reference.digest else "registry"
+    found = lay_out(pull.parts(manifest), Origin(text, source, known_by), work.cache)
+    return replace(found, files=tuple(_with_url(file, manifest, pull.endpoints.each[0]) for file in found.files))
+
+
+def take_locked(
+    files: Sequence[LockedFile], mirrors: Sequence[str], work: Workplace, find_login: FindLogin = home_login
+) -> None:
+    """The bytes of what was locked, into an empty cache: its tag may mean another image now, and nothing is unpacked.
+
+    UsageError where ``files`` are not those of a registry's image.
+    """
+    sources = {file.source.removeprefix(_SOURCE) for file in files if file.source.startswith(_SOURCE)}
+    if len(sources) != 1:
+        raise UsageError("image: the lock does not name one image of a registry", hint="bundle lock --update image")
+    reference = parse_reference(sources.pop())
+    pull = _Pull(reference, endpoints_for(reference, mirrors, work.client, find_login), work)
+    lay_out(pull.locked_parts(pull.manifest()), Origin("", "", ""), work.cache)
+
+
+def credentials(text: str, mirrors: Sequence[str], web: Web, find_login: FindLogin = home_login) -> Credentials:
+    """For the URLs of the locked layers."""
+    return endpoints_for(parse_reference(text), mirrors, web, find_login).credentials
+
+
+def _with_url(file: LockedFile, manifest: ServedManifest, at: Endpoint) -> LockedFile:
+    """Blobs can be asked for by their digests alone; what else there is, is made from the manifest."""
+    blobs = {blob.sha256 for blob in (manifest.config, *manifest.layers)}
+    return replace(file, url=at.blob_url(file.sha256)) if file.sha256 in blobs else file
+
+
+class _Pull:
+    """One image on its way."""
+
+    def __init__(self, reference: Reference, endpoints: Endpoints, work: Workplace) -> None:
+        self._reference = reference
+        self._image = str(reference)
+        self.endpoints = endpoints
+        self._work = work
+
+    def parts(self, manifest: ServedManifest) -> Parts:
+        config = self._config(manifest.config)
+        configuration = read_configuration(config)
+        configuration.demand_platform()
+        read = take_layers(self._image, manifest.layers, self.endpoints, self._work)
+        _compare(self._image, configuration, read)
+        inside = fold(configuration, [one.contents for one in read])
+        return Parts(
+            config=config,
+            layers=tuple(Layer(one.diff_id, blob) for one, blob in zip(read, manifest.layers, strict=True)),
+            versions=inside.versions,
+            manifest=Kept(manifest.media_type, manifest.body),
+            requires=inside.requirements,
+        )
+
+    def locked_parts(self, manifest: ServedManifest) -> Parts:
+        """Of an image that was looked through when it was locked: what was found in it stands in the lock."""
+        config = self._config(manifest.config)
+        fetch_layers(self._image, manifest.layers, self.endpoints, self._work)
+        pairs = zip(read_configuration(config).diff_ids, manifest.layers, strict=True)
+        layers = tuple(Layer(diff_id, blob) for diff_id, blob in pairs)
+        return Parts(config, layers, {}, Kept(manifest.media_type, manifest.body))
+
+    def manifest(self) -> ServedManifest:
+        got = self._get(self._reference.wanted)
+        if is_list(got.media_type):
+            got = self._get(choose(got.body, self._image))
+        if is_list(got.media_type):
+            raise RefusedError(f"{self._image}: its list of platforms leads to another list")
+        return read_manifest(got.body, got.media_type, self._image)
+
+    def _config(self, config: Stored) -> bytes:
+        if config.sha256 in self._work.cache:
+            known = self._work.cache.path(config.sha256).read_bytes()
+            if hashlib.sha256(known).hexdigest() == config.sha256:
+                return known
+        return self._ask(lambda at: self._config_from(at, config))
+
+    def _config_from(self, at: Endpoint, config: Stored) -> bytes:
+        answer = self._answer(at, at.blob_url(config.sha256), _LARGEST_CONFIG)
+        _demand_digest(answer, f"{_SHA256}{config.sha256}", at)
+        return answer.body
+
+    def _get(self, wanted: str) -> _Got:
+        return self._ask(lambda at: self._manifest_from(at, wanted))
+
+    def _manifest_from(self, at: Endpoint, wanted: str) -> _Got:
+        answer = self._answer(at, at.manifest_url(wanted), _LARGEST_MANIFEST)
+        self._tell_pulls_left(answer, at)
+        said = answer.headers.get("Docker-Content-Digest", "")
+        for expected in (said, wanted):
+            if expected.startswith(_SHA256):
+                _demand_digest(answer, expected, at)
+        return _Got(answer.body, kind_of(answer.body, answer.headers.get("Content-Type", ""), self._image))
+
+    def _answer(self, at: Endpoint, url: str, limit: int) -> Answer:
+        answer = self._work.client.get(
+            url, self._image, credentials=self.endpoints.credentials, accept=ACCEPTED, limit=limit
+        )
+        if answer.status == _OK:
+            return answer
+        raise self._unanswered(answer.status, at)
+
+    def _ask(self, question: Callable[[Endpoint], _Result]) -> _Result:
+        """The mirrors first; one that fails is not asked again. What the image's own registry says is final."""
+        while len(self.endpoints.each) > 1:
+            mirror, *others = self.endpoints.each
+            try:
+                return question(mirror)
+            except UnreachableError as error:
+                self._work.tell(f"{mirror.host.name}: {error}; asking {others[0].host.name}")
+                self.endpoints = replace(self.endpoints, each=tuple(others))
+        (own,) = self.endpoints.each
+        try:
+            return question(own)
+        except UnreachableError as error:
+            raise _with_limit_explained(error, own) from error
+
+    def _tell_pulls_left(self, answer: Answer, at: Endpoint) -> None:
+        """Docker Hub counts: `ratelimit-remaining: 76;w=21600`."""
+        left, _, window = answer.headers.get("ratelimit-remaining", "").partition(";w=")
+        if left.isdecimal() and window.isdecimal() and int(left) <= _FEW_PULLS:
+            self._work.tell(
+                f"{at.host.name}: {left} more pulls are allowed in {int(window) // 3600} hours; {_MORE_PULLS}"
+            )
+
+    def _unanswered(self, status: int, at: Endpoint) -> UnreachableError:
+        if status == _NOT_FOUND:
+            return UnreachableError(
+                f"{self._image}: {at.host.name} has no such image",
+                hint=f"look at name and tag: skopeo list-tags docker://{at.host.name}/{at.repository}",
+            )
+        if status in {_UNAUTHORIZED, _FORBIDDEN}:
+            return UnreachableError(
+                f"{self._image}: {at.host.name} does not give it to who asks (status {status})",
+                hint=f"docker login {at.host.name}; a name that does not exist may be answered the same way",
+            )
+        return UnreachableError(f"{self._image}: {at.host.name} answered {status}")
+
+
+def _with_limit_explained(error: UnreachableError, at: Endpoint) -> UnreachableError:
+    if _TOO_MANY not in str(error):
+        return error
+    return UnreachableError(
+        f"{error}: {at.host.name} limits how often an address may pull",
+        hint=f"wait some hours; {_MORE_PULLS}",
+    )
+
+
+def _demand_digest(answer: Answer, expected: str, at: Endpoint) -> None:
+    found = _digest(answer.body)
+    if found != expected:
+        raise DamagedError(
+            f"{at.host.name}: what it gives for {expected} is {found}",
+            hint="a proxy or mirror changed it; take that host out of `image.mirrors`, or ask another one",
+        )
+
+
+def _digest(body: bytes) -> str:
+    return f"{_SHA256}{hashlib.sha256(body).hexdigest()}"
+
+
+def _compare(image: str, configuration: Configuration, read: Sequence[LayerRead]) -> None:
+    """Docker would refuse to load it on the node."""
+    for number, (said, found) in enumerate(zip_longest(configuration.diff_ids, (one.diff_id for one in read))):
+        if said != found:
+            raise DamagedError(
+                f"{image}: layer {number} unpacks to {found}, its configuration says {said}",
+                hint="the image was damaged before it was pushed; push it again, or name another",
+            )

@@ -1,0 +1,93 @@
+"""How often, and after how long a pause."""
+
+import pytest
+
+from bundler.http.patience import Patience, TroubleError, Trying, pause_after, wished_seconds
+from installer.errors import DamagedError, UnreachableError
+
+NOW = 1_800_000_000.0  # Fri, 15 Jan 2027 08:00:00 GMT
+
+
+def patience(pauses: list[float], told: list[str] | None = None, chance: float = 1.0) -> Patience:
+    tell = told.append if told is not None else Patience().tell
+    return Patience(tell=tell, sleep=pauses.append, now=lambda: NOW, chance=lambda: chance)
+
+
+def give_up(trying: Trying, trouble: TroubleError) -> None:
+    for _ in range(100):
+        trying.pause(trouble)
+
+
+def test_pauses_grow_up_to_a_limit() -> None:
+    assert [pause_after(failures) for failures in (1, 2, 3, 7, 8, 1000)] == [0.5, 1, 2, 30, 30, 30]
+
+
+def test_the_last_of_six_tries_in_vain_is_the_error() -> None:
+    pauses: list[float] = []
+    with pytest.raises(UnreachableError, match="driver: no answer") as caught:
+        give_up(patience(pauses).trying("driver"), TroubleError("no answer"))
+    assert pauses == [0.5, 1, 2, 4, 8]
+    assert "the same command again" in caught.value.hint
+
+
+def test_half_of_a_pause_is_chance() -> None:
+    pauses: list[float] = []
+    patience(pauses, chance=0.0).trying("x").pause(TroubleError("x"))
+    patience(pauses, chance=1.0).trying("x").pause(TroubleError("x"))
+    assert pauses == [0.25, 0.5]
+
+
+def test_who_gets_further_may_go_on_for_ever() -> None:
+    pauses: list[float] = []
+    trying = patience(pauses).trying("x")
+    for _ in range(1000):
+        trying.got_further()
+        trying.pause(TroubleError("cut"))
+    assert set(pauses) == {0.5}
+
+
+def test_trouble_says_what_it_is_if_it_lasts() -> None:
+    with pytest.raises(DamagedError) as caught:
+        give_up(patience([]).trying("x"), TroubleError("other", hint="look", lasting=DamagedError))
+    assert caught.value.hint == "look"
+
+
+def test_only_a_pause_that_is_felt_is_told() -> None:
+    told: list[str] = []
+    trying = patience([], told).trying("driver")
+    for _ in range(5):
+        trying.pause(TroubleError("cut"))
+    assert told == ["driver: cut; trying again in 4 s", "driver: cut; trying again in 8 s"]
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("0", 0.0),
+        ("120", 120.0),
+        (" 7 ", 7.0),
+        ("Fri, 15 Jan 2027 08:00:30 GMT", 30.0),
+        ("Fri, 15 Jan 2027 07:00:00 GMT", 0.0),
+        ("", None),
+        ("-1", None),
+        ("1.5", None),
+        ("tomorrow", None),
+        ("٣", None),
+        ("Fri, 99 Jan 2027 08:00:30 GMT", None),
+    ],
+)
+def test_what_a_server_asks_for(header: str, seconds: float | None) -> None:
+    assert wished_seconds(header, NOW) == seconds
+
+
+def test_a_wish_is_granted_in_full_and_never_early() -> None:
+    pauses: list[float] = []
+    patience(pauses, chance=0.0).trying("x").pause(TroubleError("busy", retry_after="60"))
+    assert pauses == [60]
+
+
+@pytest.mark.parametrize("wish", ["601", "9" * 400])
+def test_a_wish_for_hours_ends_the_run(wish: str) -> None:
+    with pytest.raises(UnreachableError, match="wants to be left alone for") as caught:
+        patience([]).trying("x").pause(TroubleError("busy", retry_after=wish))
+    assert "wait that long" in caught.value.hint

@@ -1,0 +1,165 @@
+"""Our manifests pass every rule, and for every rule a copy with one value changed is found by that rule's name."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bundler.lint import RULES
+from bundler.packages.facts import Relation
+from tests.fakes.package_files import Made
+from tests.unit.bundler.lint.scenes import MANIFESTS, Change, look, look_unlocked, named, only
+
+NAMES = [path.stem for path in MANIFESTS]
+T4, L20, A10, L40S = "qwen2.5-32b-t4", "qwen2.5-32b-l20", "qwen2.5-14b-a10", "qwen2.5-32b-l40s"
+# What field experience has to say of them as they are.
+WARNED = {T4: ["gptq-exclamation-marks"], L20: ["driver-cuda"], A10: [], L40S: []}
+BROKEN_SHARD = b'{"weight_map": {"a": "model-00001-of-00002.safetensors"}}'
+AUTO_MAP = {"auto_map": {"AutoModel": "modeling.Model"}}
+T4_MODEL = "source: modelscope\n  repo: Qwen/Qwen2.5-32B-Instruct-GPTQ-Int4"
+T4_ENV = 'env: {NCCL_IB_DISABLE: "1"}'
+KERNEL = Relation("kernel-devel-uname-r", "=", "3.10.0-1160.el7.x86_64")
+PACKAGE = "packages: [{url: 'https://mirror/k.rpm', kernels: [3.10.0-1160.el7.x86_64]}]\ndriver:"
+
+
+def text(old: str, new: str) -> Change:
+    return Change(text=(old, new))
+
+
+def packages(*made: Made) -> Change:
+    return Change(packages=made)
+
+
+def serve(args: str) -> Change:
+    return text("args: [--dtype, half]", f"args: [{args}]")
+
+
+def env(pair: str) -> Change:
+    return text(T4_ENV, f"env: {{{pair}}}")
+
+
+# Rule, severity, manifest, and the one value that is another.
+TABLE: list[tuple[str, str, str, Change]] = [
+    ("parallel-sizes", "error", T4, text("nodes: 2", "nodes: 4")),
+    ("attention-heads", "error", A10, Change(config={"num_attention_heads": 42, "head_dim": 128})),
+    ("kv-heads", "error", A10, Change(config={"num_key_value_heads": 6})),
+    ("vocabulary", "error", T4, text("tensor_parallel_size: 2", "tensor_parallel_size: 5")),
+    ("pipeline-layers", "error", L20, Change(config={"num_hidden_layers": 1})),
+    ("quantized-split", "error", L20, Change(config={"intermediate_size": 27648 + 128})),
+    ("missing-file", "error", T4, text('"550.127.08"', '"550.127.08", url: driver.run')),
+    ("model-folder", "error", T4, text(f"{T4_MODEL}\n  revision: master", "path: models/none")),
+    ("model-pickle", "error", T4, Change(model={"model.bin": b"pickle"})),
+    ("model-code", "error", T4, Change(model={"modeling.py": b"import os"})),
+    ("model-code-missing", "error", T4, Change(text=(T4_MODEL, f"{T4_MODEL}\n  allow: [code]"), config=AUTO_MAP)),
+    ("model-json", "error", T4, Change(model={"tokenizer_config.json": b"<html>"})),
+    ("model-shards", "error", T4, Change(model={"model.safetensors.index.json": BROKEN_SHARD})),
+    ("model-safetensors", "error", T4, Change(model={"model.safetensors": b"version https://git-lfs"})),
+    ("model-weights", "error", T4, Change(model={"model.safetensors": None})),
+    ("model-config", "error", T4, Change(model={"config.json": None})),
+    ("model-tokenizer", "error", T4, Change(model={"tokenizer.json": None})),
+    ("package-format", "error", T4, Change(text=("packages: rpm", "packages: deb"), packages=(Made("gcc"),))),
+    ("package-arch", "error", T4, Change(packages=(Made("gcc", arch="aarch64"),))),
+    ("package-glibc", "error", T4, packages(Made("gcc", needs=(Relation("libc.so.6(GLIBC_2.34)(64bit)"),)))),
+    ("package-kernel", "error", T4, packages(Made("kernel-devel", provides=(KERNEL,)))),
+    ("package-twice", "error", T4, packages(Made("gcc"), Made("gcc", version="2.0-1"))),
+    ("package-needs", "warning", T4, packages(Made("gcc", needs=(Relation("cpp"),)))),
+    ("package-version", "error", T4, packages(Made("gcc", needs=(Relation("cpp", "=", "2.0-1"),)), Made("cpp"))),
+    ("package-conflict", "error", T4, packages(Made("gcc", conflicts=(Relation("cpp"),)), Made("cpp"))),
+    ("named-file", "error", T4, serve("--chat-template, /files/chat.jinja")),
+    ("image-architecture", "error", T4, Change(architecture="arm64")),
+    ("no-vllm", "error", T4, Change(versions={"vllm": None})),
+    ("mp-across-nodes", "error", T4, text("backend: auto", "backend: mp")),
+    ("mp-across-nodes", "error", L40S, Change(versions={"vllm": "0.17.1"}, text=("backend: auto", "backend: mp"))),
+    ("mp-across-nodes", "warning", L40S, Change(versions={"vllm": "0.16.0"}, text=("backend: auto", "backend: mp"))),
+    ("ray-missing", "error", L40S, Change(versions={"python": "3.9"}, text=("backend: auto", "backend: ray"))),
+    ("ray-version", "error", A10, Change(versions={"ray": "2.44.1"})),
+    ("driver-cuda", "error", T4, text("550.127.08", "545.23.08")),
+    ("driver-cuda", "warning", A10, text("570.124.06", "550.127.08")),
+    ("gpu-too-old", "error", L40S, text("gpu: L40S", "gpu: V100")),
+    ("quantization-gpu", "error", T4, serve("--quantization, gptq_marlin")),
+    ("quantization-removed", "error", L40S, text("serve:\n", "serve:\n  args: [-q, gptq_marlin_24]\n")),
+    ("gptq-exclamation-marks", "warning", T4, serve("--quantization, gptq")),
+    ("bfloat16-gpu", "error", T4, serve("--dtype, bfloat16")),
+    ("bfloat16-gpu", "error", T4, Change(config={"torch_dtype": "bfloat16"}, text=("[--dtype, half]", "[]"))),
+    ("toolkit-cves", "warning", T4, text('toolkit: {version: "1.17.8"}', 'toolkit: {version: "1.17.3"}')),
+    ("docker-too-old", "error", T4, text("27.4.0", "20.10.5")),
+    ("plain-http", "warning", T4, text('"27.4.0"', '"27.4.0", url: "http://mirror/docker.tgz"')),
+    ("driver-kernel", "error", A10, text("driver:", PACKAGE)),
+    ("runtime-glibc", "error", T4, text('glibc: "2.17"', 'glibc: "2.12"')),
+    ("hidden-harmony", "error", L40S, text("Qwen/Qwen2.5-32B-Instruct", "openai/gpt-oss-120b")),
+    ("hidden-flashinfer", "warning", L40S, text("env:\n", "env:\n    VLLM_ATTENTION_BACKEND: FLASHINFER\n")),
+    ("hidden-flashinfer-sampler", "warning", L40S, text('_SAMPLER: "0"', '_SAMPLER: "1"')),
+    ("hidden-modelscope", "error", T4, env('VLLM_USE_MODELSCOPE: "True"')),
+    ("hidden-compile-cache", "warning", T4, env("VLLM_CACHE_ROOT: /tmp/vllm")),
+    ("hidden-repository", "error", T4, serve("--tokenizer, Qwen/Qwen2.5-32B-Instruct")),
+    ("lock-stale", "warning", T4, Change(stale="docker")),
+    ("sequence-behind", "warning", T4, Change(signed=7)),
+]
+IDS = [f"{rule}-{severity}-{number}" for number, (rule, severity, _, _) in enumerate(TABLE)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_our_manifests_pass(name: str, tmp_path: Path) -> None:
+    assert named(look(tmp_path, name, Change())) == [(rule, "warning") for rule in WARNED[name]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_our_manifests_pass_before_anything_is_locked(name: str, tmp_path: Path) -> None:
+    assert [rule for rule, severity in named(look_unlocked(tmp_path, name, Change())) if severity == "error"] == []
+
+
+def test_there_is_a_manifest_for_each_kind_of_cluster() -> None:
+    assert sorted(NAMES) == sorted(WARNED)
+
+
+@pytest.mark.parametrize(("rule", "severity", "name", "change"), TABLE, ids=IDS)
+def test_one_value_that_is_another_is_found(
+    rule: str, severity: str, name: str, change: Change, tmp_path: Path
+) -> None:
+    assert (rule, severity) in named(look(tmp_path, name, change))
+
+
+def test_every_rule_is_shown_to_find_something() -> None:
+    assert [rule for rule in RULES if rule not in {row[0] for row in TABLE}] == []
+    assert [row[0] for row in TABLE if row[0] not in RULES] == []
+
+
+@pytest.mark.parametrize(("rule", "severity", "name", "change"), TABLE, ids=IDS)
+def test_a_finding_bears_the_name_of_its_rule_and_a_remedy(
+    rule: str, severity: str, name: str, change: Change, tmp_path: Path
+) -> None:
+    for finding in RULES[rule](look(tmp_path, name, change)):
+        assert finding.rule == rule
+        assert finding.where
+        assert finding.fix, finding
+        assert (finding.severity == "error") == (finding.exit_code in {2, 6})
+
+
+def test_vocabularies_that_are_shipped_and_named_satisfy_harmony(tmp_path: Path) -> None:
+    files = [f"{{url: 'https://m/{name}', name: {name}.tiktoken}}" for name in ("o200k_base", "cl100k_base")]
+    shipped = Change(text=("cluster:", f"files: [{', '.join(files)}]\ncluster:"), config={"model_type": "gpt_oss"})
+    (finding,) = only(look(tmp_path, T4, shipped), "hidden-harmony")
+    assert finding.fix == 'set cluster.env: {TIKTOKEN_ENCODINGS_BASE: "/files"}'
+    named = replace(shipped, text=(T4_ENV, f"{T4_ENV[:-1]}, TIKTOKEN_ENCODINGS_BASE: /files}}"))
+    (finding,) = only(look(tmp_path, T4, named), "hidden-harmony")
+    assert finding.fix.startswith("add to files: {url: ..., name: o200k_base.tiktoken}")
+
+
+def test_what_a_rule_needs_and_nobody_knows_yet_is_no_finding(tmp_path: Path) -> None:
+    case = look_unlocked(tmp_path, T4, text("vllm/vllm-openai:v0.6.4.post1", "registry.local/own:1"))
+    assert case.backend is None
+    assert named(case) == []
+
+
+def test_a_tag_of_the_official_image_tells_before_anything_is_pulled(tmp_path: Path) -> None:
+    case = look_unlocked(tmp_path, A10, text("570.124.06", "525.60.13"))
+    (finding,) = only(case, "driver-cuda")
+    assert finding.severity == "error"
+    assert "570.26" in finding.fix
+
+
+@pytest.mark.parametrize(("name", "backend"), [(T4, "ray"), (L20, "ray"), (A10, "ray"), (L40S, "mp")])
+def test_the_backend_follows_from_the_image(name: str, backend: str, tmp_path: Path) -> None:
+    for case in (look(tmp_path, name, Change()), look_unlocked(tmp_path, name, Change())):
+        assert case.backend is not None
+        assert case.backend.name == backend

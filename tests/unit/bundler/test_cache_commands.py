@@ -1,0 +1,100 @@
+"""`bundle cache`, as a person types it."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from bundler.cache import Cache
+from bundler.cli import run
+from bundler.partials import Origin, holding
+from tests.unit.bundler.making import put
+
+LONG_AGO = 1_600_000_000
+
+
+@pytest.fixture
+def stored(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> Cache:
+    """A cache with an old entry, a new one and a partial file."""
+    monkeypatch.setenv("VLLM_AIRGAP_CACHE", str(cache.folder))
+    old = cache.path(put(cache, b"old" * 1000).sha256)
+    os.utime(old, (LONG_AGO, LONG_AGO))
+    put(cache, b"new")
+    with holding(cache, "key", lambda: None) as partial:
+        partial.came_from(Origin("https://host/model.safetensors?token=geheim", "", 10))
+        partial.append(memoryview(b"part"))
+    return cache
+
+
+def names(cache: Cache) -> list[bytes]:
+    return sorted(path.read_bytes()[:4] for path in (cache.folder / "sha256").rglob("*") if path.is_file())
+
+
+def test_list_says_what_is_there(stored: Cache, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(("cache", "list")) == 0
+    old, *_, total = capsys.readouterr().out.splitlines()
+    assert old.startswith(time.strftime("%Y-%m-%d %H:%M", time.localtime(LONG_AGO)))
+    assert "2.9 KiB" in old
+    assert total == f"{stored.folder}: 2.9 KiB in 3 files"
+
+
+def test_list_for_programs(stored: Cache, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(("cache", "list", "-o", "json")) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["folder"] == str(stored.folder)
+    partial = next(file for file in document["files"] if file["partial"])
+    assert partial["url"] == "https://host/model.safetensors"
+    assert document["files"][0]["last_used"] == "2020-09-13T12:26:40Z"
+
+
+def test_prune_takes_what_is_old(stored: Cache, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(("cache", "prune", "--older-than", "30", "-y")) == 0
+    assert capsys.readouterr().out == f"{stored.folder}: 1 files removed, 2.9 KiB freed\n"
+    assert names(stored) == [b"new"]
+    assert (stored.partials / "key").exists()
+
+
+def test_prune_takes_what_is_too_much(stored: Cache) -> None:
+    assert run(("cache", "prune", "--max-size", "1K", "-y")) == 0
+    assert names(stored) == [b"new"]
+
+
+def test_prune_takes_all_where_nothing_else_is_said(stored: Cache) -> None:
+    assert run(("cache", "prune", "--yes")) == 0
+    assert names(stored) == []
+    assert not (stored.partials / "key").exists()
+
+
+def test_prune_asks_first(stored: Cache, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(("cache", "prune")) == 2
+    assert "pass --yes" in capsys.readouterr().err
+    assert len(names(stored)) == 2
+
+
+def test_prune_has_nothing_to_do(stored: Cache, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(("cache", "prune", "--max-size", "1G")) == 0
+    assert capsys.readouterr().out.endswith("nothing to remove\n")
+
+
+def test_prune_waits_for_nobody(stored: Cache, capsys: pytest.CaptureFixture[str]) -> None:
+    with stored.in_use():
+        assert run(("cache", "prune", "-y")) == 8
+    assert "a build is using it" in capsys.readouterr().err
+    assert len(names(stored)) == 2
+
+
+@pytest.mark.parametrize("size", ["many", "-5", "5 apples"])
+def test_a_size_that_is_none_is_named(stored: Cache, capsys: pytest.CaptureFixture[str], size: str) -> None:
+    assert run(("cache", "prune", "--max-size", size)) == 2
+    assert "is no size: write 500M" in capsys.readouterr().err
+
+
+def test_a_cache_that_was_never_used_is_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VLLM_AIRGAP_CACHE", str(tmp_path / "none"))
+    assert run(("cache", "list")) == 0
+    assert capsys.readouterr().out.endswith("0 B in 0 files\n")
+    assert not (tmp_path / "none").exists()

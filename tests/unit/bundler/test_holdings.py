@@ -1,0 +1,79 @@
+"""What is in the cache, and what may go."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bundler.cache import Cache
+from bundler.holdings import Holding, beyond_size, holdings, remove, unused_since
+from bundler.partials import Origin, holding
+from installer.errors import LockedError
+from tests.unit.bundler.making import put
+
+DAY = 24 * 3600
+
+
+def used(cache: Cache, content: bytes, at: float) -> str:
+    stored = put(cache, content)
+    os.utime(cache.path(stored.sha256), (at, at))
+    return stored.sha256
+
+
+def made(name: str, size: int, at: float) -> Holding:
+    return Holding(Path(name), name, size, at, whole=True, shared=False)
+
+
+def test_entries_and_partial_files_the_longest_unused_first(cache: Cache) -> None:
+    new, old = used(cache, b"new", 2000), used(cache, b"older", 1000)
+    with holding(cache, "key", lambda: None) as partial:
+        partial.came_from(Origin("https://me:geheim@host/x?token=geheim", "", 10))
+        partial.append(memoryview(b"part"))
+    found = holdings(cache)
+    assert [(h.name, h.size, h.whole) for h in found] == [(old, 5, True), (new, 3, True), ("key", 4, False)]
+    assert found[-1].url == "https://host/x"
+
+
+def test_using_an_entry_makes_it_young_and_leaves_its_date(cache: Cache) -> None:
+    digest = used(cache, b"old", 1000)
+    cache.touch(digest)
+    (found,) = holdings(cache)
+    assert found.used > 1_700_000_000
+    assert found.path.stat().st_mtime == 1000
+    cache.touch("0" * 64)
+
+
+def test_what_is_unused_for_long() -> None:
+    found = (made("old", 1, 1 * DAY), made("new", 1, 9 * DAY))
+    assert unused_since(found, 5, 10 * DAY) == found[:1]
+    assert unused_since(found, 0, 10 * DAY) == found
+
+
+def test_what_must_go_for_the_rest_to_fit() -> None:
+    found = (made("a", 10, 1), made("b", 20, 2), made("c", 30, 3))
+    assert beyond_size(found, 60) == ()
+    assert beyond_size(found, 59) == found[:1]
+    assert beyond_size(found, 49) == found[:2]
+    assert beyond_size(found, 0) == found
+
+
+def test_removing_says_what_became_free(cache: Cache, tmp_path: Path) -> None:
+    used(cache, b"alone", 1)
+    os.link(cache.path(used(cache, b"in a bundle", 2)), tmp_path / "bundle")
+    with holding(cache, "key", lambda: None) as partial:
+        partial.came_from(Origin("https://host/x", "", 10))
+        partial.append(memoryview(b"part"))
+    left = cache.folder / "aside" / "left"
+    left.write_bytes(b"of a killed run")
+    assert remove(cache, holdings(cache)) == len(b"alone") + len(b"part") + len(b"of a killed run")
+    assert [path for path in cache.folder.rglob("*") if path.is_file()] == []
+    assert (tmp_path / "bundle").read_bytes() == b"in a bundle"
+
+
+def test_nothing_is_pruned_while_a_build_uses_the_cache(cache: Cache) -> None:
+    with cache.in_use(), cache.in_use():
+        with pytest.raises(LockedError, match="a build is using it") as caught, cache.alone():
+            pytest.fail("pruned")
+        assert caught.value.exit_code == 8
+    with cache.alone():
+        pass

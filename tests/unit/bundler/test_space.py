@@ -1,0 +1,96 @@
+"""All that goes to one file system must fit there together."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bundler.cache import Cache
+from bundler.lock import lock_path
+from bundler.needs import needs_of_bundle, needs_of_fetching
+from bundler.partials import holding
+from bundler.space import Need, Room, demand_room, shortages
+from installer.errors import EnvironmentProblemError
+from tests.unit.bundler.making import Site, stored_file
+
+GIB = 1 << 30
+CACHE, OUT = Path("/cache"), Path("/out")
+
+
+def needs(cache: int, out: int) -> tuple[Need, ...]:
+    return (Need(CACHE, cache * GIB, "what is to be fetched"), Need(OUT, out * GIB, "the bundle"))
+
+
+def two_disks(folder: Path) -> Room:
+    return Room(1, 10 * GIB) if folder == CACHE else Room(2, 20 * GIB)
+
+
+def one_disk(_folder: Path) -> Room:
+    return Room(1, 20 * GIB)
+
+
+def test_what_fits_is_no_problem() -> None:
+    assert list(shortages(needs(9, 19), two_disks)) == []
+    assert list(shortages(needs(9, 10), one_disk)) == []
+    assert list(shortages(needs(0, 0), lambda _: Room(1, 0))) == []
+
+
+def test_every_disk_that_is_too_small_is_named_with_its_numbers() -> None:
+    cache, out = shortages(needs(11, 25), two_disks)
+    assert (
+        cache == "no room for 11.0 GiB of what is to be fetched in /cache: 10.0 GiB are free there, 1.1 GiB too little"
+    )
+    assert out.startswith("no room for 25.0 GiB of the bundle in /out: 20.0 GiB are free there")
+
+
+def test_two_needs_on_one_disk_add_up() -> None:
+    (problem,) = shortages(needs(11, 12), one_disk)
+    assert problem.startswith(
+        "no room for 11.0 GiB of what is to be fetched in /cache and 12.0 GiB of the bundle in /out"
+    )
+
+
+def test_the_error_names_the_command_to_type(tmp_path: Path) -> None:
+    demand_room([Need(tmp_path / "still" / "to be made", 1, "the bundle")])
+    with pytest.raises(EnvironmentProblemError, match="no room for") as caught:
+        demand_room([Need(tmp_path, 1 << 60, "the bundle")])
+    assert "bundle cache prune" in caught.value.hint
+
+
+def test_what_an_earlier_run_left_is_not_needed_again(cache: Cache) -> None:
+    whole = stored_file(cache, "a", "driver", b"there")
+    missing = stored_file(cache, "b", "driver", b"not there")
+    cache.drop(missing.sha256)
+    with holding(cache, missing.sha256, lambda: None) as partial:
+        partial.append(memoryview(b"not"))
+    (need,) = needs_of_fetching((whole, missing, missing), cache)
+    assert (need.folder, need.size) == (cache.folder, len(b" there"))
+
+
+def test_a_bundle_beside_its_cache_needs_room_for_the_model_only(cache: Cache, tmp_path: Path) -> None:
+    cached = stored_file(cache, "driver/x", "driver", b"x" * 100)
+    model = stored_file(cache, "model/m/x", "model", b"y" * 1000)
+    (tmp_path / "x").write_bytes(b"y" * 1000)
+    (need,) = needs_of_bundle(tmp_path, (cached, model), {"model/m/x": tmp_path / "x"}, cache)
+    assert need.size in {0, 1000}  # 0 where the file system can clone
+
+
+def test_a_bundle_on_another_disk_needs_room_for_all(cache: Cache, tmp_path: Path) -> None:
+    cached = stored_file(cache, "driver/x", "driver", b"x" * 100)
+    other = Path("/dev/shm")  # noqa: S108 # for its file system; nothing is written there
+    if other.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is only one file system here")
+    (need,) = needs_of_bundle(other, (cached,), {}, cache)
+    assert need.size == 100
+
+
+def test_a_build_without_room_ends_before_the_first_byte(site: Site) -> None:
+    site.build("first")
+    path = lock_path(site.manifest)
+    lock = json.loads(path.read_bytes())
+    (driver,) = lock["parts"]["driver"]["files"]
+    driver |= {"url": "http://127.0.0.1:9/driver.run", "size": 1 << 43, "sha256": "0" * 64}
+    path.write_text(json.dumps(lock))
+    with pytest.raises(EnvironmentProblemError, match=r"no room for 8\.0 TiB of what is to be fetched"):
+        site.build("second")
+    assert not (site.folder / "second.partial").exists()
