@@ -2,7 +2,7 @@
 
 import importlib.resources
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,11 +10,12 @@ from bundler.assemble import Sealed, place_launcher, seal
 from bundler.busy import alone
 from bundler.cache import Cache
 from bundler.draft import Draft, drafting, publish, refuse_taken
+from bundler.foresight import demand_room_for
 from bundler.gather import Gatherer
 from bundler.lint import before_build, before_seal, refuse_errors
 from bundler.lock import Lock, Release, lock_path, read_lock, write_lock
 from bundler.manifest import Manifest
-from bundler.resolve import resolve
+from bundler.resolve import resolve, stale_parts
 from bundler.signing import SigningKey, write_signature
 from bundler.workplace import Sources, Workplace
 from installer.index.document import RUNTIME_NAME, File
@@ -53,7 +54,7 @@ def _build(manifest: Manifest, target: Path, key: SigningKey | None, sources: So
     before = read_lock(path) or Lock()
     if before.signed:
         before.signed.refuse_lower(manifest.sequence)
-    lock = _lock(manifest, (), sources, work)
+    lock = _lock(manifest, (), sources, work, lambda known: demand_room_for(target, manifest, known, work.cache))
     with drafting(target) as draft:
         sealed = fill(draft, manifest, lock, sources, work)
         release = Release(manifest.sequence, sealed.sums_digest)
@@ -82,16 +83,26 @@ def _was_cached(file: File, cache: Cache) -> bool:
 def lock_manifest(manifest: Manifest, update: Collection[str], sources: Sources, work: Workplace) -> Lock:
     """Resolve what is not locked yet; every part found is written at once."""
     with alone(lock_path(manifest.path)), work.cache.in_use():
-        return _lock(manifest, update, sources, work)
+        return _lock(manifest, update, sources, work, _has_room)
 
 
-def _lock(manifest: Manifest, update: Collection[str], sources: Sources, work: Workplace) -> Lock:
+def _has_room(_known: Lock) -> None:
+    """A lock alone is a few kilobytes; what its sources take into the cache, they look at themselves."""
+
+
+def _lock(
+    manifest: Manifest, update: Collection[str], sources: Sources, work: Workplace, look: Callable[[Lock], None]
+) -> Lock:
+    """``look`` is shown what is known before anything is asked, and after every answer."""
     path = lock_path(manifest.path)
     lock = read_lock(path) or Lock()
     kept = replace(lock, parts={name: part for name, part in lock.parts.items() if name not in update})
     refuse_errors(before_build(manifest, kept, work.cache))
+    stale = stale_parts(manifest, kept)
+    look(replace(kept, parts={name: part for name, part in kept.parts.items() if name not in stale}))
     for lock in resolve(manifest, lock, update, sources, work):  # noqa: B020 # each is the last, one part further
         write_lock(path, lock)
+        look(lock)
     refuse_errors(before_build(manifest, lock, work.cache))
     return lock
 

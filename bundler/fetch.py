@@ -1,6 +1,7 @@
 """What the lock names and the cache lacks, from where the lock says, or from its source again."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from bundler.http.transfer import Wanted, transfer
 from bundler.lock import Lock, LockedFile
@@ -8,7 +9,7 @@ from bundler.manifest import Manifest
 from bundler.parallel import in_parallel
 from bundler.progress import Meter
 from bundler.sources.image.registry import pulling
-from bundler.sources.parts import credentials_for
+from bundler.sources.parts import servers_for
 from bundler.totals import with_total
 from bundler.workplace import Sources, Workplace
 from installer.errors import DamagedError
@@ -37,11 +38,11 @@ def fetch(manifest: Manifest, lock: Lock, files: Iterable[LockedFile], sources: 
 def _download(files: Sequence[LockedFile], manifest: Manifest, lock: Lock, work: Workplace, meter: Meter) -> None:
     part_of = {file.path: name for name, part in lock.parts.items() for file in part.files}
     # One for all files of a part, which then share what a server gave for them.
-    known = {part: credentials_for(manifest, part, work.client) for part in {part_of[file.path] for file in files}}
+    known = {part: servers_for(manifest, part, work.client) for part in {part_of[file.path] for file in files}}
 
     def download(file: LockedFile, meter: Meter) -> None:
-        credentials = known[part_of[file.path]]
-        wanted = Wanted(file.path, (file.url,), file.sha256, file.size, credentials)
+        servers = known[part_of[file.path]]
+        wanted = Wanted(file.path, servers.urls(file), file.sha256, file.size, servers.credentials)
         transfer(wanted, work.client, work.cache, meter)
 
     in_parallel(download, files, work.jobs, meter)
@@ -50,8 +51,10 @@ def _download(files: Sequence[LockedFile], manifest: Manifest, lock: Lock, work:
 def _take_part_again(manifest: Manifest, lock: Lock, file: LockedFile, sources: Sources, work: Workplace) -> None:
     name = next(name for name, part in lock.parts.items() if file in part.files)
     work.tell(f"{name}: {file.path} is not in the cache, taking {name} again")
-    if name == "image" and manifest.image.source == "registry":
-        pulling.take_locked(lock.parts[name].files, manifest.image.mirrors, work)
+    if pinned := lock.parts[name].pinned:
+        pulling.take_locked(pinned, manifest.image.mirrors, work)
+        # What the build adds to it is made again from that very image: its tag may mean another one by now.
+        manifest = replace(manifest, image=replace(manifest.image, ref=pinned))
     if file.sha256 not in work.cache:
         sources[name](manifest, work)
     if file.sha256 not in work.cache:

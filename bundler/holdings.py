@@ -1,6 +1,7 @@
 """What the cache holds, when it was last used, and what of it may go."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from bundler.cache import Cache
 from bundler.http.origins import named
 from bundler.partials import origin_of
 
+_RECORDS = ("urls", "docker", "runtimes")  # JSON, with the digest of every file of the cache that they need
+_BARE_DIGEST = re.compile(rb'"([0-9a-f]{64})"')
 _DAY = 24 * 3600  # seconds
 
 
@@ -59,10 +62,22 @@ def remove(cache: Cache, chosen: Iterable[Holding]) -> int:
         holding.path.unlink(missing_ok=True)
         holding.path.with_name(f"{holding.name}.json").unlink(missing_ok=True)
         freed += holding.frees
-    for left in _files(cache.folder / "aside"):  # of runs that were killed: nobody is at work now
+    # What killed runs left, for nobody is at work now; and what is known of files that the cache has no more.
+    for left in (*_files(cache.folder / "aside"), *_idle_records(cache)):
         freed += left.stat().st_size
         left.unlink()
     return freed
+
+
+def _idle_records(cache: Cache) -> Iterator[Path]:
+    """Of layers, which they are named after; and those that name files, of which one is gone."""
+    for path in _files(cache.folder / "layers"):
+        if path.stem not in cache:
+            yield path
+    for path in (path for name in _RECORDS for path in _files(cache.folder / name)):
+        digests = _BARE_DIGEST.findall(path.read_bytes())
+        if not digests or not all(digest.decode() in cache for digest in digests):
+            yield path
 
 
 def _entries(cache: Cache) -> Iterator[Holding]:

@@ -1,5 +1,6 @@
 """What a folder says that it is. Nothing here is a claim about trust."""
 
+import shlex
 from pathlib import Path
 
 from bundler.sizes import in_units
@@ -23,6 +24,8 @@ def describe(index: Index) -> tuple[tuple[str, str], ...]:
         ("docker", index.docker.version if index.docker else "not in the bundle"),
         ("toolkit", index.toolkit.version if index.toolkit else "not in the bundle"),
         ("image", f"{index.image.reference} {index.image.config}"),
+        ("entrypoint", shlex.join(index.image.entrypoint) or "none"),
+        ("architecture", index.image.architecture),
         ("holds", ", ".join(f"{name} {version}" for name, version in sorted(index.image.versions.items()))),
         ("model", index.model.name),
         ("cluster", f"{cluster.nodes} x {cluster.gpus_per_node} GPUs, {cluster.backend}"),

@@ -79,28 +79,35 @@ class LockedImage:
 
     image: Image
     files: tuple[LockedFile, ...]
+    pinned: str = ""  # as in Part
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the manifest, resolved; ``of`` is the digest of what the manifest said of it. Files are sorted."""
+    """One part of the manifest, resolved; ``of`` is the digest of what the manifest said of it. Files are sorted.
+
+    ``pinned`` is the name by which an image's own registry has it for good, before anything was added to it.
+    """
 
     of: str
     component: Component | None  # None for the runtime and the extra files, of which the index says no more
     files: tuple[LockedFile, ...]
+    pinned: str = ""
 
     @classmethod
     def read(cls, name: str, at: Place) -> "Part":
-        at.only("of", "component", "files")
+        at.only("of", "component", "files", *(("pinned",) if name == "image" else ()))
         reader = _READERS.get(name)
         return cls(
             of=at.matching("of", _DIGEST, _DIGEST_MEANING),
             component=reader(at.inside("component")) if reader else None,
             files=tuple(LockedFile.read(file) for file in at.each("files")),
+            pinned=at.text("pinned", ""),
         )
 
     def document(self) -> dict[str, Value]:
         known: dict[str, Value] = {"component": self.component.document()} if self.component else {}
+        known |= {"pinned": self.pinned} if self.pinned else {}
         return known | {"of": self.of, "files": [file.document() for file in self.files]}
 
 

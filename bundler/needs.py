@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from bundler.cache import Cache
+from bundler.cache import Cache, Stored
 from bundler.cloning import can_clone
 from bundler.lock import LockedFile
 from bundler.space import Need
 
 
-def needs_of_fetching(files: Iterable[LockedFile], cache: Cache) -> Iterator[Need]:
+def needs_of_fetching(files: Iterable[LockedFile | Stored], cache: Cache) -> Iterator[Need]:
     """What the cache lacks, less what an earlier run has left of it."""
     lacking = {file.sha256: file.size for file in files if file.sha256 not in cache}
     size = sum(max(0, size - cache.arrived(sha256)) for sha256, size in lacking.items())

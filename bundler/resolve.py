@@ -30,7 +30,7 @@ def resolve(
             continue
         found = source(manifest, work)
         files = tuple(sorted(found.files, key=lambda file: file.path))
-        lock = lock.with_part(name, Part(wanted[name], found.component, files))
+        lock = lock.with_part(name, Part(wanted[name], found.component, files, found.pinned))
         yield lock
     yield replace(lock, backend=_backend(manifest, lock))
 
@@ -42,7 +42,7 @@ def wanted_parts(manifest: Manifest) -> dict[str, str]:
         "driver": manifest.driver,
         "docker": manifest.docker,
         "toolkit": manifest.toolkit,
-        "image": manifest.image,
+        "image": replace(manifest.image, mirrors=()),
         "model": replace(manifest.model, allow=()),
     }
     also = {"image": ({"may_need_ray": True},)} if _may_need_ray(manifest) else {}

@@ -56,8 +56,12 @@ def shortages(needs: Iterable[Need], room: Callable[[Path], Room]) -> Iterable[s
             yield f"no room for {parts}: {in_units(free)} are free there, {in_units(total + _SPARE - free)} too little"
 
 
+def standing(folder: Path) -> Path:
+    """It, or the next folder above that exists."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+
+
 def _room(folder: Path) -> Room:
-    """Of the next folder above that exists."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    there = standing(folder)
     found = os.statvfs(there)
     return Room(there.stat().st_dev, found.f_bavail * found.f_frsize)

@@ -27,6 +27,7 @@ class Found:
 
     component: Component | None
     files: tuple[LockedFile, ...]
+    pinned: str = ""  # as in the lock's Part
 
 
 Source = Callable[[Manifest, Workplace], Found]

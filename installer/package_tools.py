@@ -28,6 +28,9 @@ class PackageTool(Protocol):
     def try_out(self, node: Node, paths: list[str]) -> None:
         """Raise RefusedError for what ``install`` would refuse. Changes nothing."""
 
+    def try_out_beside(self, node: Node, paths: list[str], before: list[str]) -> None:
+        """Raise RefusedError for what ``install_beside`` would refuse once ``before`` is there. Changes nothing."""
+
     def install(self, node: Node, paths: list[str]) -> None:
         """All of ``paths`` or none; what is older goes."""
 
@@ -44,17 +47,22 @@ class Rpm:
         return tuple(output.stdout.split()) if output.succeeded else ()
 
     def try_out(self, node: Node, paths: list[str]) -> None:
-        self._try(node, "-U", paths)
+        self._try(node, "-U", *paths)
 
     def install(self, node: Node, paths: list[str]) -> None:
         node.run("rpm", "-U", "--replacepkgs", *paths)
 
+    def try_out_beside(self, node: Node, paths: list[str], before: list[str]) -> None:
+        """What they need may be among ``before``. Of that -i would refuse whatever is there in an older version."""
+        if node.ask("rpm", "-i", "--test", "--replacepkgs", *paths, timeout=_SLOWEST).succeeded:
+            return
+        self._try(node, "-U", "--oldpackage", *before, *paths)
+
     def install_beside(self, node: Node, paths: list[str]) -> None:
-        self._try(node, "-i", paths)
         node.run("rpm", "-i", "--replacepkgs", *paths)
 
-    def _try(self, node: Node, action: str, paths: list[str]) -> None:
-        output = node.ask("rpm", action, "--test", "--replacepkgs", *paths, timeout=_SLOWEST)
+    def _try(self, node: Node, action: str, *words: str) -> None:
+        output = node.ask("rpm", action, "--test", "--replacepkgs", *words, timeout=_SLOWEST)
         if not output.succeeded:
             raise _refused("rpm", output.stderr)
 
@@ -74,6 +82,9 @@ class Dpkg:
             raise _refused("apt", f"{output.stdout}{output.stderr}")
         if removed := _REMOVED.findall(output.stdout):
             raise _refused("apt", f"{', '.join(removed)} would be removed for them")
+
+    def try_out_beside(self, node: Node, paths: list[str], before: list[str]) -> None:
+        self.try_out(node, [*before, *paths])
 
     def install(self, node: Node, paths: list[str]) -> None:
         quiet = ("env", "DEBIAN_FRONTEND=noninteractive")

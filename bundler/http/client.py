@@ -1,16 +1,19 @@
 """Questions to servers: redirects by hand, credentials to their own origin only, few connections to each host."""
 
+import os
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from bundler.http.credentials import NOBODY, Credentials
 from bundler.http.origins import named, next_hop, origin
 from bundler.http.patience import Patience, TroubleError
+from bundler.http.proxies import check_proxies
 from bundler.http.sessions import Sessions, Timeouts
 from bundler.http.stream import Stream
 from installer.errors import RefusedError, UnreachableError
@@ -34,11 +37,12 @@ class Answer:
 
 
 class Client:
-    """Shared by all threads."""
+    """Shared by all threads. UsageError where the environment names a proxy that is none."""
 
     def __init__(
         self, patience: Patience | None = None, timeouts: Timeouts | None = None, per_host: int = _PER_HOST
     ) -> None:
+        check_proxies(os.environ)
         self.patience = patience or Patience()
         self._sessions = Sessions(timeouts or Timeouts())
         self._turns = defaultdict[tuple[str, int], threading.Semaphore](lambda: threading.Semaphore(per_host))
@@ -56,6 +60,10 @@ class Client:
     def received(self) -> int:
         """Bytes of the bodies of all answers that have ended."""
         return self._sessions.received
+
+    def trust(self, url: str, authority: Path) -> None:
+        """The PEM file ``authority`` alone vouches for the server of ``url``, and for no other."""
+        self._sessions.trust(url, authority)
 
     def get(
         self,
@@ -122,7 +130,8 @@ class Client:
 
 
 def _said(url: str, asked: str) -> str:
-    return url if asked == url else f"{url}, redirected to {origin(asked)[1]}"
+    """A query may be a secret, or be long; what is asked for stands in every error by its name."""
+    return named(url) if asked == url else f"{named(url)}, redirected to {origin(asked)[1]}"
 
 
 def _renewed(credentials: Credentials, url: str, stream: Stream, turn: ExitStack) -> bool:

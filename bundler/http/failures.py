@@ -4,7 +4,7 @@ import http.client
 
 import requests
 from requests import exceptions
-from urllib3.exceptions import HTTPError, IncompleteRead, ReadTimeoutError
+from urllib3.exceptions import HTTPError, IncompleteRead, LocationParseError, ReadTimeoutError
 
 from bundler.http.patience import TroubleError
 from installer.errors import AirgapError, EnvironmentProblemError, UnreachableError, UsageError, printable
@@ -14,6 +14,7 @@ _NO_URL = (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.MissingSc
 _WORDS = (
     ((IncompleteRead, http.client.IncompleteRead), "the connection was cut"),
     ((ReadTimeoutError,), "the server fell silent"),
+    ((exceptions.InvalidURL, LocationParseError), "not a URL"),  # theirs show all of it
 )
 _CERTIFICATE = "CERTIFICATE_VERIFY_FAILED"
 _PROXY_PASSWORD = "407"  # noqa: S105 # a status

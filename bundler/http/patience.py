@@ -2,6 +2,7 @@
 
 import email.utils
 import random
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,16 +15,25 @@ _TRIES = 6  # without a byte: about 16 seconds of pauses
 _LONGEST_PAUSE = 30.0  # seconds
 _LONGEST_WISH = 600.0  # seconds; a server that wants us to wait longer ends the run, which tells the person
 _WORTH_A_LINE = 3.0  # seconds
+_LEAST_TIME = 1e9  # seconds since 1970: of 2001
+_COUNT = re.compile(r";\s*([rt])=([0-9]{1,9})(?![^;,\s])")
 
 
 class TroubleError(Exception):
     """An answer that is no use, or none at all: it may go better the next time."""
 
     def __init__(
-        self, what: str, *, retry_after: str = "", hint: str = AGAIN, lasting: type[AirgapError] = UnreachableError
+        self,
+        what: str,
+        *,
+        retry_after: str = "",
+        unless_said: float | None = None,
+        hint: str = AGAIN,
+        lasting: type[AirgapError] = UnreachableError,
     ) -> None:
         super().__init__(what)
         self.retry_after = retry_after  # the header as it came
+        self.unless_said = unless_said  # seconds to wait where that header says nothing
         self.hint = hint
         self.lasting = lasting  # what it is if it does not pass
 
@@ -71,6 +81,8 @@ class Trying:
     def _seconds(self, trouble: TroubleError) -> float:
         wish = wished_seconds(trouble.retry_after, self._patience.now())
         if wish is None:
+            wish = trouble.unless_said
+        if wish is None:
             # Half of it by chance: those who were cut off together shall not come back together.
             return pause_after(self._failures) * (1 + self._patience.chance()) / 2
         if wish > _LONGEST_WISH:
@@ -87,11 +99,22 @@ def pause_after(failures: int) -> float:
 
 
 def wished_seconds(retry_after: str, now: float) -> float | None:
-    """What a Retry-After header asks for, by number or date; None if it says nothing that can be read."""
+    """What a Retry-After header asks for, by number or date; None if it says nothing that can be read.
+
+    Some servers write the time as a number: what would be thirty years is seconds since 1970.
+    """
     text = retry_after.strip()
     if text.isascii() and text.isdecimal():
-        return float(text[:9])
+        number = float(text[:18])
+        return number if number < _LEAST_TIME else max(0.0, number - now)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now)
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def reset_seconds(rate_limit: str) -> float | None:
+    """Until a server that counts begins anew, by its RateLimit header: `"api";r=0;t=120` has r left for t seconds."""
+    counts = [dict(_COUNT.findall(count)) for count in rate_limit.split(",")]
+    spent = [count for count in counts if count.get("r") == "0"] or counts
+    return max((float(count["t"]) for count in spent if "t" in count), default=None)

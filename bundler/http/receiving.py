@@ -9,6 +9,7 @@ from bundler.http import offers, remembered
 from bundler.http.client import Client
 from bundler.http.kept import see_again
 from bundler.http.offers import Offer, WrongRangeError
+from bundler.http.origins import named
 from bundler.http.patience import TroubleError
 from bundler.http.reception import Reception
 from bundler.http.stream import Stream
@@ -37,6 +38,7 @@ class Receiving:
     def __init__(self, wanted: Wanted, url: str, partial: Partial, client: Client, cache: Cache, watch: Watch) -> None:
         self._wanted = wanted
         self._url = url
+        self._said = named(url)
         self._partial = partial
         self._client = client
         self._cache = cache
@@ -129,7 +131,7 @@ class Receiving:
         known = self._validator()
         if not self._wanted.sha256 and known and offer.validator not in {"", known}:
             self._start_over()
-            raise TroubleError(f"{self._url}: the file was changed while it was fetched")
+            raise TroubleError(f"{self._said}: the file was changed while it was fetched")
         self._reception.is_of_one_piece = False
         self._show(offer.total, meter, showing)
         return self._take(offer, stream.pieces())
@@ -139,16 +141,16 @@ class Receiving:
         self._refuse_total(total, b"")
         if total is not None and total < position:
             self._start_over()
-            raise TroubleError(f"{self._url}: is shorter than what came of it before")
+            raise TroubleError(f"{self._said}: is shorter than what came of it before")
         if total == position or (total is None and (self._wanted.sha256 or self._may_be_all)):
             return True
-        raise WrongRangeError(f"{self._url}: no more than {position} bytes are to be had")
+        raise WrongRangeError(f"{self._said}: no more than {position} bytes are to be had")
 
     def _take_known(self, gave: remembered.Gave) -> Stored:
         if see_again(self._cache, gave.stored.sha256, self._watch):
             return gave.stored
         self._gave = None
-        raise TroubleError(f"{self._url}: what the cache has of it is damaged")
+        raise TroubleError(f"{self._said}: what the cache has of it is damaged")
 
     def _take(self, offer: Offer, pieces: Iterator[bytes]) -> bool:
         """Whether the file is whole now."""
@@ -165,11 +167,11 @@ class Receiving:
                 break
         end = offer.end if total is None else total
         if end is not None and reception.position < end:
-            raise TroubleError(f"{self._url}: ended after {reception.position} of {end} bytes")
+            raise TroubleError(f"{self._said}: ended after {reception.position} of {end} bytes")
         if total is not None or offer.framed:
             return True
         if self._wanted.sha256 and reception.sha256 != self._wanted.sha256:
-            raise TroubleError(f"{self._url}: ended after {reception.position} bytes, which are not all")
+            raise TroubleError(f"{self._said}: ended after {reception.position} bytes, which are not all")
         self._may_be_all = not self._wanted.sha256
         return not self._may_be_all
 
@@ -192,8 +194,8 @@ class Receiving:
         if pieced and not self._was_pieced:
             # A part of it may be of another time, another mirror, or from before a power cut.
             self._was_pieced = True
-            raise TroubleError(f"{self._url}: put together from several answers, it {words}")
-        raise DamagedError(f"{self._wanted.what}: {self._url} {words}", hint=hint)
+            raise TroubleError(f"{self._said}: put together from several answers, it {words}")
+        raise DamagedError(f"{self._wanted.what}: {self._said} {words}", hint=hint)
 
     def _refuse_suspicious(self, found: str) -> None:
         """Nobody told a digest, so that only common sense can judge."""
@@ -206,7 +208,7 @@ class Receiving:
             return
         self._start_over()
         raise RefusedError(
-            f"{self._wanted.what}: what came from {self._url} {problem}",
+            f"{self._wanted.what}: what came from {self._said} {problem}",
             hint="a login page or a proxy may have answered; open the URL in a browser",
         )
 
@@ -215,7 +217,7 @@ class Receiving:
             return
         page = ", and sends a web page (HTML)" if is_page(start) else ""
         raise TroubleError(
-            f"{self._url}: the server speaks of {total} bytes{page}, {self._wanted.size} are expected",
+            f"{self._said}: the server speaks of {total} bytes{page}, {self._wanted.size} are expected",
             hint="the file was changed where it lies, or a login page or a proxy answers in its place",
             lasting=DamagedError,
         )
@@ -223,7 +225,7 @@ class Receiving:
     def _refuse_page(self, start: bytes) -> None:
         """What is on the disk is not given up for a proxy's excuse."""
         if is_page(start) and self._partial.size and not is_page(self._partial.read(0, ENOUGH)):
-            raise TroubleError(f"{self._url}: a web page (HTML) came in the place of the file")
+            raise TroubleError(f"{self._said}: a web page (HTML) came in the place of the file")
 
     def _validator(self) -> str:
         """Of what is on the disk, if this URL's server gave one."""

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 
 import requests
 
 from bundler.http.failures import RAISED, failure, system_failure
+from bundler.http.origins import origin
 from bundler.http.stream import Stream
 
 # Whatever a server packs on the way would have another digest than the file.
@@ -32,6 +34,7 @@ class Sessions:
         self._own = threading.local()
         self._all: list[requests.Session] = []
         self._lock = threading.Lock()
+        self._authorities: dict[tuple[str, str, int], str] = {}
         self.received = 0  # bytes of all bodies
 
     @contextmanager
@@ -40,12 +43,16 @@ class Sessions:
     ) -> Iterator[Stream]:
         """The answer of ``url`` itself, to a GET or with a ``form`` to a POST; ``said`` is the URL for people."""
         with self._send(url, headers, said, form) as response:
-            stream = Stream(response, said)
+            stream = Stream(response, said, self._timeouts.silence)
             try:
                 yield stream
             finally:
                 with self._lock:
                     self.received += stream.received
+
+    def trust(self, url: str, authority: Path) -> None:
+        """The PEM file ``authority`` alone vouches for the server of ``url``, whatever the environment says."""
+        self._authorities[origin(url)] = str(authority)
 
     def close(self) -> None:
         with self._lock:
@@ -65,6 +72,7 @@ class Sessions:
                 allow_redirects=False,
                 timeout=(self._timeouts.connect, self._timeouts.silence),
                 auth=_as_it_is,
+                verify=self._authorities.get(origin(url)),
             )
         except RAISED as error:
             raise failure(said, error) from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 from bundler.cache import Cache, Stored
 from bundler.http.client import Client
@@ -12,8 +13,8 @@ from bundler.partials import holding, partial_key
 from bundler.progress import Meter
 from installer.errors import AirgapError, DamagedError, RefusedError, UnreachableError
 
-__all__ = ["Wanted", "Watcher", "transfer", "unwatched"]
-_ANOTHER_MAY_DO = (UnreachableError, DamagedError, RefusedError)
+__all__ = ["ANOTHER_MAY_DO", "Wanted", "Watcher", "transfer", "unwatched"]
+ANOTHER_MAY_DO: Final = (UnreachableError, DamagedError, RefusedError)  # what one mirror may fail with
 
 
 def transfer(wanted: Wanted, client: Client, cache: Cache, meter: Meter, watch: Watch = unwatched) -> Stored:
@@ -22,7 +23,7 @@ def transfer(wanted: Wanted, client: Client, cache: Cache, meter: Meter, watch: 
     for url in wanted.urls:
         try:
             return _transfer(wanted, url, client, cache, meter, watch)
-        except _ANOTHER_MAY_DO as error:
+        except ANOTHER_MAY_DO as error:
             failures.append(error)
     raise _all_of(failures)
 

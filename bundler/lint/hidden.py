@@ -24,6 +24,19 @@ _NO_REPOSITORY = frozenset(("", "auto", "vllm", "[ngram]", "ngram"))
 
 
 @dataclass(frozen=True)
+class Shipped:
+    """An entry for ``files``."""
+
+    name: str
+    url: str
+    sha256: str
+
+    @property
+    def entry(self) -> str:
+        return f"{{url: {self.url}, sha256: {self.sha256}, name: {self.name}}}"
+
+
+@dataclass(frozen=True)
 class Hidden:
     """``triggers`` gives where in the manifest it comes from, "" if it does not.
 
@@ -32,7 +45,7 @@ class Hidden:
 
     what: str
     triggers: Callable[[Case], str]
-    files: tuple[str, ...] = ()
+    files: tuple[Shipped, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
     fix: str = ""
     finding: Callable[[str, str, str, str], Finding] = refused
@@ -74,12 +87,21 @@ def _repositories(case: Case) -> str:
     return "serve.args" if any(not value.startswith("/") and value not in _NO_REPOSITORY for value in asked) else ""
 
 
+_ENCODINGS = "https://openaipublic.blob.core.windows.net/encodings"
+# The digests are those that tiktoken itself compares with (tiktoken_ext/openai_public.py).
+_VOCABULARIES = tuple(
+    Shipped(name, f"{_ENCODINGS}/{name}", sha256)
+    for name, sha256 in (
+        ("o200k_base.tiktoken", "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"),
+        ("cl100k_base.tiktoken", "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"),
+    )
+)
 _JIT = "FlashInfer compiles its kernels at first use, with an nvcc that most images lack, or downloads them"
 TABLE: Final[dict[str, Hidden]] = {
     "hidden-harmony": Hidden(
         "gpt-oss downloads its tiktoken vocabularies when the server starts (HarmonyError: error downloading)",
         _harmony,
-        files=("o200k_base.tiktoken", "cl100k_base.tiktoken"),
+        files=_VOCABULARIES,
         env={"TIKTOKEN_ENCODINGS_BASE": _FILES},
     ),
     "hidden-flashinfer": Hidden(
@@ -112,7 +134,7 @@ def _unanswered(name: str, case: Case) -> Iterator[Finding]:
     if not where:
         return
     shipped = {file.name.rpartition("/")[2] for file in case.manifest.files}
-    lacking = [file for file in row.files if file not in shipped]
+    lacking = [file for file in row.files if file.name not in shipped]
     unset = {key: value for key, value in row.env.items() if not _is_answered(case, key, value)}
     if lacking or unset or not (row.files or row.env):
         yield row.finding(name, where, row.what, "; ".join(_remedies(row, lacking, unset)))
@@ -123,9 +145,9 @@ def _is_answered(case: Case, key: str, value: str) -> bool:
     return found.startswith(_FILES) if value == _FILES else found == value
 
 
-def _remedies(row: Hidden, lacking: list[str], unset: dict[str, str]) -> Iterator[str]:
+def _remedies(row: Hidden, lacking: list[Shipped], unset: dict[str, str]) -> Iterator[str]:
     if lacking:
-        yield "add to files: " + ", ".join(f"{{url: ..., name: {name}}}" for name in lacking)
+        yield "add to files: " + ", ".join(file.entry for file in lacking)
     if unset:
         yield "set cluster.env: {" + ", ".join(f'{key}: "{value}"' for key, value in unset.items()) + "}"
     if row.fix:

@@ -33,6 +33,18 @@ def _architecture(case: Case) -> Iterator[Finding]:
         )
 
 
+def _mirror_names_the_image(case: Case) -> Iterator[Finding]:
+    """What a tag means is the word of whoever is asked first; what a digest means is checked."""
+    spec = case.manifest.image
+    if spec.mirrors and "@" not in spec.ref:
+        yield warned(
+            "mirror-names-the-image",
+            "image.ref",
+            f"{', '.join(spec.mirrors)} will say which image the tag means, and nobody compares it with the registry",
+            "add the digest that the publisher names: NAME:TAG@sha256:DIGEST",
+        )
+
+
 def _no_vllm(case: Case) -> Iterator[Finding]:
     if case.image.known_by and "vllm" not in case.image.versions:
         yield refused(
@@ -120,6 +132,7 @@ def _needed(cuda: str) -> str:
 
 RULES: Final[Rules] = {
     "image-architecture": _architecture,
+    "mirror-names-the-image": _mirror_names_the_image,
     "no-vllm": _no_vllm,
     "mp-across-nodes": _mp_across_nodes,
     "ray-missing": _ray_missing,

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from installer.errors import printable
 from installer.index.components import Model, read_model_opt_ins, read_version
@@ -22,6 +22,7 @@ _REPOSITORY = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
 _REVISION = r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}"
 _KERNEL = r"[0-9][0-9A-Za-z.+~_-]{0,127}"
 _DEFAULT_REVISIONS: Mapping[str, str] = {"huggingface": "main", "modelscope": "master"}
+_DOWNLOAD_IT = "download it; `url` may be a path"
 _HUB_KEYS = ("repo", "revision", "endpoint", "include", "exclude")
 
 
@@ -164,26 +165,41 @@ def _read_url(at: WrittenPlace) -> str:
     url = at.text("url")
     if "://" not in url:
         return url
-    parts = urlsplit(url)
+    parts = _split(at, "url", url)
     if parts.scheme not in URL_SCHEMES:
         at.fail("url", f"{parts.scheme}:// is not one of {', '.join(URL_SCHEMES)}, nor a path")
     if parts.username is not None:
         at.fail(
             "url",
             "holds a user name, which would travel in the bundle",
-            hint="download it; `url` may be a path",
+            hint=_DOWNLOAD_IT,
         )
+    _refuse_query(at, "url", url, _DOWNLOAD_IT)
     return url
 
 
 def _read_endpoint(at: WrittenPlace) -> str:
     url = at.text("endpoint").rstrip("/")
-    parts = urlsplit(url)
+    parts = _split(at, "endpoint", url)
     if parts.scheme not in {"https", "http"} or not parts.hostname:
         at.fail("endpoint", "not the https address of a hub")
     if parts.username is not None:
         at.fail("endpoint", "holds a user name, which would travel in the bundle", hint="set a token variable")
+    _refuse_query(at, "endpoint", url, "set a token variable")
     return url
+
+
+def _split(at: WrittenPlace, key: str, url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        at.fail(key, "not a URL")
+
+
+def _refuse_query(at: WrittenPlace, key: str, url: str, hint: str) -> None:
+    """It may be what a link lets its bearer in by, and lock and bundle would show it to everybody."""
+    if "?" in url or "#" in url:
+        at.fail(key, "holds a query or a fragment (what follows ? or #), which would travel in the bundle", hint=hint)
 
 
 def _read_revision(at: WrittenPlace, source: str) -> str:

@@ -7,7 +7,7 @@ from bundler.model_rules.files import Files, at_hand, beside, is_parsed, read_ob
 from installer.errors import AirgapError, RefusedError, printable
 
 # Formats that can run code when they are loaded.
-_PICKLES = frozenset(".bin .pt .pth .ckpt .pkl .pickle .joblib .h5 .keras".split())
+_PICKLES = frozenset(".bin .pt .pth .ckpt .pkl .pickle .joblib .h5 .keras .npy".split())
 _BUFFER = 1 << 20  # bytes
 _AUTO_MAP = "auto_map"
 _ALLOW_CODE = "if it is wanted: model.allow: [code]"

@@ -3,7 +3,6 @@
 Eight bytes of length, little-endian; that much JSON: tensor to dtype, shape, and where its bytes lie behind the header.
 """
 
-import json
 import os
 import re
 import struct
@@ -13,11 +12,13 @@ from pathlib import Path
 from typing import BinaryIO, TypeGuard
 
 from bundler.model_rules.files import Files, at_hand
+from bundler.model_rules.safetensors_header import tensors
 from installer.errors import AirgapError, RefusedError, printable
 
 _LENGTH = struct.Struct("<Q")
 _LARGEST_HEADER = 100_000_000  # bytes; the format's own limit
-_METADATA = "__metadata__"
+_LARGEST_CHECKED = 16 << 20  # bytes; 150,000 tensors. Looking at it takes some 100 MiB
+_MOST_DIMENSIONS = 32
 _POINTER = b"version https://git-lfs"
 # A dtype that is newer than this list is the server's to judge; only its length stays unchecked.
 _DTYPE = re.compile(r"(?:BF|[CFIU])([0-9]{1,3})(?:_[A-Z0-9]+)?")
@@ -46,8 +47,8 @@ def check_safetensors(path: Path) -> None:
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         length = _header_length(file, size)
-        tensors = _tensors(file.read(length))
-    _check_ranges(tensors, size - _LENGTH.size - length)
+        ranges = [_range(name, value) for name, value in tensors(file.read(length))]
+    _check_ranges(ranges, size - _LENGTH.size - length)
 
 
 def _header_length(file: BinaryIO, size: int) -> int:
@@ -59,23 +60,10 @@ def _header_length(file: BinaryIO, size: int) -> int:
     (length,) = _LENGTH.unpack_from(start)
     if length > _LARGEST_HEADER or length > size - _LENGTH.size:
         raise _WrongError(f"a header of {length} bytes in a file of {size}")
+    if length > _LARGEST_CHECKED:
+        raise _WrongError(f"a header of {length} bytes, and more than {_LARGEST_CHECKED} cannot be checked here")
     file.seek(_LENGTH.size)
     return int(length)
-
-
-def _tensors(header: bytes) -> list[_Range]:
-    """Where each tensor's bytes lie."""
-    document = json.loads(header.decode("utf-8"), object_pairs_hook=_no_duplicates)
-    if not isinstance(document, dict):
-        raise _WrongError("the header is no object")
-    return [_range(name, value) for name, value in document.items() if name != _METADATA]
-
-
-def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _WrongError("a name stands twice in the header")
-    return found
 
 
 def _range(name: str, value: object) -> _Range:
@@ -86,6 +74,8 @@ def _range(name: str, value: object) -> _Range:
         raise _WrongError(f"{name}: no dtype, shape and data_offsets")
     if len(offsets) != len(("begin", "end")):
         raise _WrongError(f"{name}: {len(offsets)} data_offsets")
+    if len(shape) > _MOST_DIMENSIONS:
+        raise _WrongError(f"{name}: {len(shape)} dimensions, and no tensor has more than {_MOST_DIMENSIONS}")
     begin, end = offsets
     if begin > end:
         raise _WrongError(f"{name}: ends before it begins")

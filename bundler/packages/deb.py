@@ -1,9 +1,9 @@
 """The control file of a deb: names, versions and relations. The data in it is never unpacked."""
 
+import gzip
 import io
 import lzma
 import re
-import tarfile
 import zlib
 from collections.abc import Mapping
 from email.parser import Parser
@@ -12,11 +12,15 @@ from typing import BinaryIO
 
 import zstandard
 
+from bundler.archives import tar_members
 from bundler.packages.facts import PackageFacts, Relation, cut, read_head, refuse_no_package
+from installer.errors import DamagedError
 
 MAGIC = b"!<arch>\n"
 _MEMBER = 60  # bytes of an ar member's header
-_LARGEST_CONTROL = 16 << 20  # bytes, packed or not
+_LARGEST_ARCHIVE = 16 << 20  # bytes, packed or not
+_LARGEST_CONTROL = 1 << 20  # bytes; the longest have some ten thousand
+_LZMA_MEMORY = 128 << 20  # bytes; xz -9 takes 65 MiB
 _CONTROL = re.compile(r"control\.tar(\.gz|\.xz|\.zst)?")
 _DATA = re.compile(r"data\.tar(\.gz|\.bz2|\.xz|\.lzma|\.zst)?")
 _RELATION = re.compile(
@@ -34,7 +38,7 @@ def read_deb(path: Path, name: str) -> PackageFacts:
         try:
             fields = _parse(_control_text(_members(file)))
             return _facts(fields)
-        except (tarfile.TarError, zstandard.ZstdError, lzma.LZMAError, zlib.error, EOFError, OSError) as error:
+        except (DamagedError, zstandard.ZstdError, lzma.LZMAError, zlib.error, EOFError, OSError) as error:
             raise cut(name, f"its control file cannot be read: {error}") from error
         except (KeyError, ValueError) as error:
             raise cut(name, str(error)) from error
@@ -53,7 +57,7 @@ def _members(file: BinaryIO) -> dict[str, bytes]:
         name, length = head[:16].decode("ascii").rstrip(" /"), int(head[48:58])
         if length < 0 or at + _MEMBER + length > size:
             raise ValueError(f"{name} ends after the file does")
-        found[name] = file.read(min(length, _LARGEST_CONTROL)) if _CONTROL.fullmatch(name) else b""
+        found[name] = file.read(min(length, _LARGEST_ARCHIVE)) if _CONTROL.fullmatch(name) else b""
         at += _MEMBER + length + length % 2
     if not any(_DATA.fullmatch(name) for name in found):
         raise ValueError("it has no data")
@@ -61,18 +65,29 @@ def _members(file: BinaryIO) -> dict[str, bytes]:
 
 
 def _control_text(members: Mapping[str, bytes]) -> str:
-    packed = next((content for name, content in members.items() if _CONTROL.fullmatch(name)), None)
-    if packed is None:
+    name = next((name for name in members if _CONTROL.fullmatch(name)), None)
+    if name is None:
         raise ValueError("it has no control file")
-    if "control.tar.zst" in members:
-        with zstandard.ZstdDecompressor().stream_reader(packed) as unpacked:
-            packed = unpacked.read(_LARGEST_CONTROL)
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        for member in archive:
-            content = archive.extractfile(member) if member.name in {"./control", "control"} else None
-            if content is not None:
-                return content.read(_LARGEST_CONTROL).decode("utf-8", "replace")
+    for member, content in tar_members(io.BytesIO(_unpacked(name, members[name]))):
+        if member.is_file and member.name in {"./control", "control"}:
+            if member.size > _LARGEST_CONTROL:
+                raise ValueError(f"a control file of {member.size} bytes")
+            return content.read().decode("utf-8", "replace")
     raise ValueError("it has no control file")
+
+
+def _unpacked(name: str, packed: bytes) -> bytes:
+    """No more than the largest archive; what is longer is cut."""
+    match name.rpartition(".")[2]:
+        case "gz":
+            return gzip.GzipFile(fileobj=io.BytesIO(packed)).read(_LARGEST_ARCHIVE)
+        case "xz":
+            return lzma.LZMADecompressor(memlimit=_LZMA_MEMORY).decompress(packed, _LARGEST_ARCHIVE)
+        case "zst":
+            with zstandard.ZstdDecompressor().stream_reader(packed) as unpacked:
+                return unpacked.read(_LARGEST_ARCHIVE)
+        case _:
+            return packed
 
 
 def _parse(text: str) -> Mapping[str, str]:

@@ -10,6 +10,7 @@ import rpmfile
 from rpmfile.errors import RPMError
 
 from bundler.packages.facts import PackageFacts, Relation, cut, read_head, refuse_no_package
+from bundler.packages.rpm_size import check_headers
 from installer.errors import RefusedError
 
 _Single = int | bytes
@@ -29,6 +30,7 @@ def read_rpm(path: Path, name: str) -> PackageFacts:
         if (head := read_head(file, 64)[:4]) != MAGIC:
             raise refuse_no_package(name, head, "rpm or deb")
         try:
+            check_headers(file)
             with rpmfile.open(fileobj=file) as opened:
                 headers, (start, end) = cast("_Headers", opened.headers), cast("tuple[int, int]", opened.header_range)
             facts = _facts(headers)

@@ -1,11 +1,10 @@
 """The programs in docker's static archive: looked through once, so that the index knows every one of them."""
 
 import hashlib
-import tarfile
 from pathlib import Path
 from typing import IO
 
-from bundler.archives import read_members
+from bundler.archives import Entry, read_members
 from bundler.elf import HEAD, machine_of
 from installer.errors import RefusedError, printable
 from installer.index.components import DOCKER_BINARIES, Binary
@@ -22,7 +21,7 @@ def read_binaries(archive: Path, name: str) -> tuple[Binary, ...]:
     """The programs in ``archive``; RefusedError for anything in it that has no business on a node."""
     found: dict[str, Binary] = {}
     for member, content in read_members(archive, name):
-        if member.isdir() and member.name == _FOLDER.rstrip("/"):
+        if member.is_folder and member.name == _FOLDER.rstrip("/"):
             continue
         program = _program_name(member, name)
         if program in found:
@@ -34,11 +33,11 @@ def read_binaries(archive: Path, name: str) -> tuple[Binary, ...]:
     return tuple(found[program] for program in sorted(found))
 
 
-def _program_name(member: tarfile.TarInfo, archive: str) -> str:
+def _program_name(member: Entry, archive: str) -> str:
     program = member.name.removeprefix(_FOLDER)
     if not member.name.startswith(_FOLDER) or program not in DOCKER_BINARIES:
         raise RefusedError(f"{archive}: {printable(member.name)[:200]!r} does not belong in docker's static archive")
-    if member.type not in {tarfile.REGTYPE, tarfile.AREGTYPE}:
+    if not member.is_file:
         raise RefusedError(f"{archive}: {program} is not a regular file")
     if not 0 < member.size <= LARGEST_BINARY:
         raise RefusedError(f"{archive}: {program} has {member.size} bytes")

@@ -2,12 +2,16 @@
 
 from bundler.lock import LockedFile
 from bundler.manifest import FileSpec, Manifest
-from bundler.sources.url import is_remote, take_url
+from bundler.sources.several import take_several
+from bundler.sources.url import is_remote, source_words, take_url
 from bundler.workplace import Found, Workplace
 
 
 def find_files(manifest: Manifest, work: Workplace) -> Found:
-    return Found(None, tuple(_take(number, spec, manifest, work) for number, spec in enumerate(manifest.files)))
+    def take(numbered: tuple[int, FileSpec], work: Workplace) -> LockedFile:
+        return _take(*numbered, manifest, work)
+
+    return Found(None, tuple(take_several(take, enumerate(manifest.files), work)))
 
 
 def _take(number: int, spec: FileSpec, manifest: Manifest, work: Workplace) -> LockedFile:
@@ -17,7 +21,7 @@ def _take(number: int, spec: FileSpec, manifest: Manifest, work: Workplace) -> L
         kind="file",
         size=stored.size,
         sha256=stored.sha256,
-        source=spec.url if is_remote(spec.url) else f"file {spec.url}",
+        source=source_words(spec.url),
         known_by="manifest" if spec.sha256 else "first use",
         url=spec.url if is_remote(spec.url) else "",
     )

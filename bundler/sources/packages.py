@@ -7,7 +7,8 @@ from bundler.manifest import Manifest, PackageSpec
 from bundler.packages.closure import Bundled, package_findings
 from bundler.packages.reading import read_package
 from bundler.sources.runtime.glibc import target_of
-from bundler.sources.url import is_remote, take_url
+from bundler.sources.several import take_several
+from bundler.sources.url import is_remote, source_words, take_url
 from bundler.workplace import Found, Workplace
 from installer.errors import UsageError
 from installer.index.components import ExtraPackage, Packages
@@ -15,7 +16,12 @@ from installer.index.components import ExtraPackage, Packages
 
 def find_packages(manifest: Manifest, work: Workplace) -> Found:
     """Raises the first error that a rule finds, and tells the warnings."""
-    taken = [_take(f"packages[{number}]", spec, manifest, work) for number, spec in enumerate(manifest.packages)]
+
+    def take(numbered: tuple[int, PackageSpec], work: Workplace) -> tuple[Bundled, LockedFile]:
+        number, spec = numbered
+        return _take(f"packages[{number}]", spec, manifest, work)
+
+    taken = take_several(take, enumerate(manifest.packages), work)
     _refuse_same([bundled.where for bundled, _ in taken])
     for finding in package_findings([bundled for bundled, _ in taken], target_of(manifest)):
         if finding.exit_code:
@@ -36,7 +42,7 @@ def _take(what: str, spec: PackageSpec, manifest: Manifest, work: Workplace) -> 
         kind="package",
         size=stored.size,
         sha256=stored.sha256,
-        source=spec.url if is_remote(spec.url) else f"file {spec.url}",
+        source=source_words(spec.url),
         known_by="manifest" if spec.sha256 else "first use",
         url=spec.url if is_remote(spec.url) else "",
     )

@@ -1,6 +1,7 @@
 """Each part of a manifest from its source. A source is asked only for a part that the manifest has."""
 
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,8 @@ from bundler.sources.model import directory, huggingface, modelscope
 from bundler.sources.packages import find_packages
 from bundler.sources.publishers import publisher_url
 from bundler.sources.runtime.host import pack_host
-from bundler.sources.runtime.standalone import pack_standalone
+from bundler.sources.runtime.standalone import Pinned, pack_standalone
+from bundler.sources.several import take_several
 from bundler.workplace import Found, Sources, Workplace
 from installer.index.components import Docker, Driver, Model, Package, Toolkit
 
@@ -50,7 +52,7 @@ def find_toolkit(manifest: Manifest, work: Workplace) -> Found:
 
 def find_image(manifest: Manifest, work: Workplace) -> Found:
     locked = with_ray_if_needed(manifest, _take_image(manifest, work), work)
-    return Found(locked.image, locked.files)
+    return Found(locked.image, locked.files, locked.pinned)
 
 
 def _take_image(manifest: Manifest, work: Workplace) -> LockedImage:
@@ -76,8 +78,12 @@ def find_runtime(manifest: Manifest, work: Workplace) -> Found:
     if manifest.runtime.source == "host":
         return Found(None, (pack_host(work.cache),))
 
-    def fetch(what: str, url_: str, sha256: str) -> Path:
-        return work.cache.path(url.take_url(what, url_, manifest.folder, sha256, work).sha256)
+    def fetch_one(pinned: Pinned, work: Workplace) -> Path:
+        taken = url.take_url(pinned.what, pinned.url, manifest.folder, pinned.sha256, work)
+        return work.cache.path(taken.sha256)
+
+    def fetch(pinned: Sequence[Pinned]) -> Sequence[Path]:
+        return take_several(fetch_one, pinned, work)
 
     return Found(None, (pack_standalone(manifest.runtime.python, manifest.target, fetch, work.cache),))
 
@@ -94,10 +100,23 @@ SOURCES: Final[Sources] = {
 }
 
 
-def credentials_for(manifest: Manifest, part: str, client: Client) -> Credentials:
-    """Who we are to the servers that have the files of a part, when fetch asks them for what is locked."""
+@dataclass(frozen=True)
+class Servers:
+    """Who is asked for the files of a part, when fetch wants what is locked, and who we are to them."""
+
+    credentials: Credentials
+    urls: Callable[[LockedFile], tuple[str, ...]]
+
+
+def servers_for(manifest: Manifest, part: str, client: Client) -> Servers:
+    """The mirrors of an image are today's, whichever it was locked through."""
     if part == "image" and manifest.image.source == "registry":
-        return pulling.credentials(manifest.image.ref, manifest.image.mirrors, client)
+        endpoints = pulling.endpoints_of(manifest.image.ref, manifest.image.mirrors, client)
+        return Servers(endpoints.credentials, lambda file: endpoints.blob_urls(file.sha256))
+    return Servers(_credentials(manifest, part), lambda file: (file.url,))
+
+
+def _credentials(manifest: Manifest, part: str) -> Credentials:
     if part == "model" and manifest.model.source == "huggingface":
         return huggingface.credentials(huggingface.choose_endpoint(manifest.model.endpoint))
     if part == "model" and manifest.model.source == "modelscope":

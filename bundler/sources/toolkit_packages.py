@@ -43,7 +43,7 @@ def take_packages(archive: Path, name: str, version: str, target: Target, cache:
     wanted = _choose((member.name for member, _ in read_members(archive, name)), name, version, target)
     found: dict[str, Taken] = {}
     for member, content in read_members(archive, name):
-        if member.name in wanted and member.isreg():
+        if member.name in wanted and member.is_file:
             package, full_version = wanted[member.name]
             with cache.writer() as writer:
                 shutil.copyfileobj(content, writer, _BUFFER)

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from bundler.cache import CacheWriter, Stored
 from bundler.cloning import clone_into
+from bundler.http.origins import named
 from bundler.http.suspicion import ENOUGH, digest_difference
 from bundler.http.transfer import Wanted, transfer
 from bundler.manifest import DownloadSpec
@@ -37,7 +38,7 @@ def take(part: str, spec: DownloadSpec, folder: Path, work: Workplace) -> Taken:
     return Taken(
         name=_file_name(part, url),
         stored=take_url(part, url, folder, spec.sha256, work),
-        source=url if remote else f"file {url}",
+        source=source_words(url),
         known_by="manifest" if spec.sha256 else "first use",
         url=url if remote else "",
     )
@@ -48,6 +49,11 @@ def take_url(what: str, url: str, folder: Path, sha256: str, work: Workplace) ->
     if is_remote(url):
         return transfer(Wanted(what, (url,), sha256), work.client, work.cache, work.meter)
     return _take_local(what, _local_path(url, folder), sha256, work)
+
+
+def source_words(url: str) -> str:
+    """Where a file came from, for people and for the index."""
+    return named(url) if is_remote(url) else f"file {url}"
 
 
 def is_remote(url: str) -> bool:

@@ -18,6 +18,7 @@ _VERSION = r"[0-9A-Za-z][0-9A-Za-z.+~_-]{0,63}"
 _PACKAGE_NAME = r"[A-Za-z0-9][A-Za-z0-9+._-]{0,127}"
 _KERNEL = r"[0-9][0-9A-Za-z.+~_-]{0,127}"
 _IMAGE_DIGEST = r"sha256:[0-9a-f]{64}"
+_IMAGE_ARCHITECTURES = ("amd64",)
 
 
 def read_version(at: Place) -> str:
@@ -172,6 +173,7 @@ class Image:
     ``config`` is the image ID up to docker 28, ``manifest`` from docker 29 on (containerd store).
     ``versions`` are of what was found in it: vllm, ray, torch, python, cuda. ``requires`` are its NVIDIA_REQUIRE_*
     variables, which the container toolkit compares with the node's driver before it starts a container.
+    ``entrypoint`` is what it runs unless told otherwise; ``architecture`` is in docker's words.
     """
 
     reference: str
@@ -180,10 +182,12 @@ class Image:
     diff_ids: tuple[str, ...]
     versions: dict[str, str]
     requires: dict[str, str] = field(default_factory=dict)
+    entrypoint: tuple[str, ...] = ()
+    architecture: str = "amd64"
 
     @classmethod
     def read(cls, at: Place) -> "Image":
-        at.only("reference", "config", "manifest", "diff_ids", "versions", "requires")
+        at.only("reference", "config", "manifest", "diff_ids", "versions", "requires", "entrypoint", "architecture")
         image = cls(
             reference=at.matching("reference", ".+", "an image reference"),
             config=at.matching("config", _IMAGE_DIGEST, "a digest"),
@@ -191,6 +195,8 @@ class Image:
             diff_ids=at.texts("diff_ids"),
             versions=at.texts_by_name("versions"),
             requires=at.texts_by_name("requires"),
+            entrypoint=at.texts("entrypoint"),
+            architecture=at.choice("architecture", _IMAGE_ARCHITECTURES),
         )
         if not image.diff_ids:
             at.fail("diff_ids", "empty")
@@ -206,6 +212,8 @@ class Image:
             "diff_ids": list(self.diff_ids),
             "versions": dict(self.versions),
             "requires": dict(self.requires),
+            "entrypoint": list(self.entrypoint),
+            "architecture": self.architecture,
         }
 
     @property

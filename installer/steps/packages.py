@@ -42,8 +42,12 @@ class InstallPackages:
             for file in self.files:
                 if file.path in {package.path for package in missing}:
                     copies.enter_context(open_staged(node, self.staging, file))
+            # Both before either: what is refused shall find the node unchanged.
             if rest:
                 self._tool.try_out(node, _paths_of(rest, paths))
+            if beside:
+                self._tool.try_out_beside(node, _paths_of(beside, paths), _paths_of(rest, paths))
+            if rest:
                 self._tool.install(node, _paths_of(rest, paths))
             if beside:
                 self._tool.install_beside(node, _paths_of(beside, paths))

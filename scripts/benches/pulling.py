@@ -27,11 +27,13 @@ def main(how: str, reference: str, folder: Path) -> None:
     with Client() as client:
         work = Workplace(Cache(folder / "cache"), unwatched, print, client, _JOBS)
         if how == "look":
-            files: Sequence[LockedFile] = take_image(reference, (), work).files
-            record.write_text(json.dumps([file.document() for file in files]))
+            taken = take_image(reference, (), work)
+            files: Sequence[LockedFile] = taken.files
+            record.write_text(json.dumps({"pinned": taken.pinned, "files": [file.document() for file in files]}))
         else:
-            files = [LockedFile.read(Place.of(file, "")) for file in json.loads(record.read_text())]
-            take_locked(files, (), work)
+            at = Place.of(json.loads(record.read_text()), record.name)
+            files = [LockedFile.read(file) for file in at.each("files")]
+            take_locked(at.text("pinned"), (), work)
         place(files, work, folder / "bundle")
 
 

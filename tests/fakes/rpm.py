@@ -13,6 +13,7 @@ _QUERY = ("-q", "--queryformat", "%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}.%{AR
 _TRIAL = ("-U", "--test", "--replacepkgs")
 _UPGRADE = ("-U", "--replacepkgs")
 _TRIAL_BESIDE = ("-i", "--test", "--replacepkgs")
+_TRIAL_OF_BOTH = ("-U", "--test", "--replacepkgs", "--oldpackage")
 _BESIDE = ("-i", "--replacepkgs")
 
 
@@ -39,6 +40,7 @@ class FakeRpm:
             _TRIAL: self._tried,
             _UPGRADE: self._upgrade,
             _TRIAL_BESIDE: self._missing,
+            _TRIAL_OF_BOTH: self._missing,
             _BESIDE: self._install_beside,
         }
         return actions[tuple(options)](packages)

@@ -39,6 +39,7 @@ class Reply:
     cut: int | None = None
     abruptly: bool = False
     stall: int | None = None
+    drip: float = 0.0  # seconds between single bytes, of which the body is sent if this is more than 0
     framing: str = "length"  # or "chunked", or "close": the body ends where the connection does
 
     def saying(self, **headers: str | None) -> "Reply":
@@ -155,8 +156,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_body(self, reply: Reply, number: int) -> None:
         limit = min(_HIGHEST if end is None else end for end in (reply.cut, reply.stall))
-        for start in range(0, min(len(reply.body), limit), CHUNK):
-            piece = reply.body[start : min(start + CHUNK, limit)]
+        size = 1 if reply.drip else CHUNK
+        for start in range(0, min(len(reply.body), limit), size):
+            self.server.over.wait(reply.drip)
+            piece = reply.body[start : min(start + size, limit)]
             if reply.framing == "chunked":
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
             else:

@@ -1,11 +1,11 @@
 """Takes an image from a file that `docker save` made, plain or packed by gzip, of any docker, or by skopeo."""
 
 import os
-import tarfile
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
 
+from bundler.archives import tar_members
 from bundler.cache import Cache
 from bundler.lock import LockedImage
 from bundler.progress import Advance, Meter
@@ -14,7 +14,8 @@ from bundler.sources.image.docker_save.cutting import cut
 from bundler.sources.image.docker_save.documents import read_manifest
 from bundler.sources.image.layers.gunzip import Gunzip
 from bundler.sources.image.layout import Origin, Parts, lay_out
-from installer.errors import AirgapError, UsageError
+from bundler.space import Need, demand_room
+from installer.errors import AirgapError, DamagedError, UsageError
 
 _PIECE = 1 << 20  # bytes
 _GZIP = b"\x1f\x8b"
@@ -44,7 +45,10 @@ def _cut(path: Path, cache: Cache, meter: Meter) -> Parts:
         if start == _ZSTD:
             raise UsageError("packed with zstd, which is not read here", hint=f"unpack it first: zstd -d {path}")
         file.seek(0)
-        with meter(f"read {path.name}", os.fstat(file.fileno()).st_size) as advance:
+        size = os.fstat(file.fileno()).st_size
+        # What is packed already stays so, and what is not becomes smaller.
+        demand_room((Need(cache.folder, size, f"the image in {path.name}"),))
+        with meter(f"read {path.name}", size) as advance:
             pieces = _pieces(file, advance)
             parts = cut(_gunzipped(pieces) if start.startswith(_GZIP) else pieces, cache, _unheard)
     taken_before.remember(cache, parts.image_id, parts)
@@ -77,11 +81,10 @@ def _recall(path: Path, cache: Cache) -> Parts | None:
 def _find_manifest(path: Path) -> bytes | None:
     """None where it cannot be had without unpacking."""
     try:
-        with tarfile.open(path, "r:") as archive:
-            for member in archive:
-                if member.name == _MANIFEST and member.isreg() and member.size <= _LARGEST_MANIFEST:
-                    content = archive.extractfile(member)
-                    return content.read() if content else None
-    except tarfile.TarError:
+        with path.open("rb") as archive:
+            for member, content in tar_members(archive):
+                if member.name == _MANIFEST and member.is_file and member.size <= _LARGEST_MANIFEST:
+                    return content.read()
+    except DamagedError:
         return None
     return None

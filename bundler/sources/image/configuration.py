@@ -5,8 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bundler.sources.image.docker_save.documents import demand_platform
-from installer.errors import DamagedError
+from installer.errors import DamagedError, RefusedError, printable
 from installer.index.strict import Place
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -32,6 +31,14 @@ class Configuration:
 
     def demand_platform(self) -> None:
         demand_platform(self.system, self.architecture)
+
+
+def demand_platform(system: str, architecture: str) -> None:
+    if (system, architecture) != ("linux", "amd64"):
+        raise RefusedError(
+            f"the image is for {printable(system)}/{printable(architecture)}, and the nodes are linux/amd64",
+            hint="docker pull --platform linux/amd64 IMAGE",
+        )
 
 
 def read_configuration(data: bytes) -> Configuration:

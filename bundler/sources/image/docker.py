@@ -13,14 +13,16 @@ from bundler.cache import Cache
 from bundler.lock import LockedImage
 from bundler.progress import Meter
 from bundler.sources.image import taken_before
+from bundler.sources.image.configuration import demand_platform
 from bundler.sources.image.docker_save.cutting import cut
-from bundler.sources.image.docker_save.documents import demand_platform
 from bundler.sources.image.layout import Origin, Parts, lay_out
+from bundler.space import Need, demand_room
 from installer.errors import UnreachableError, printable
 
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
 _PIECE = 2 << 20  # bytes
 _PATIENCE = 3600  # seconds: up to 28 the daemon writes the whole image to its disk before it sends a byte
+_SHRINKING = 3
 _FIRST_USE = "first use"  # no publisher vouches for what a daemon gives
 
 
@@ -53,6 +55,8 @@ def take_from(daemon: Daemon, reference: str, cache: Cache, meter: Meter) -> Loc
 
 
 def _save(daemon: Daemon, reference: str, image: Found, cache: Cache, meter: Meter) -> Parts:
+    # The daemon tells what it is unpacked; layers shrink to half of that or less (field experience).
+    demand_room((Need(cache.folder, image.size // _SHRINKING, f"docker image {reference}"),))
     with meter(f"docker save {reference}", image.size) as advance:
         parts = cut(daemon.save(image.id), cache, advance)
     taken_before.remember(cache, image.id, parts)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from bundler.cache import Cache, Stored
 from bundler.lock import LockedFile, LockedImage
+from bundler.sources.image.configuration import read_configuration
+from installer.errors import printable
 from installer.index.components import Image
-from installer.index.strict import Value
+from installer.index.strict import LONGEST_TEXT, Value
 
 _FOLDER = "image"
 _MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
@@ -68,6 +70,7 @@ def lay_out(parts: Parts, origin: Origin, cache: Cache) -> LockedImage:
         "index.json": _store(cache, _render(_oci_index(kept.media_type, manifest))),
         "manifest.json": _store(cache, _render(_docker_manifest(config, parts.layers))),
     }
+    configuration = read_configuration(parts.config)
     blobs = (config, manifest, *(layer.blob for layer in parts.layers))
     files |= {_blob_path(blob): blob for blob in blobs}
     return LockedImage(
@@ -78,6 +81,8 @@ def lay_out(parts: Parts, origin: Origin, cache: Cache) -> LockedImage:
             diff_ids=tuple(layer.diff_id for layer in parts.layers),
             versions=parts.versions,
             requires=dict(parts.requires),
+            entrypoint=tuple(printable(word)[:LONGEST_TEXT] for word in configuration.entrypoint),
+            architecture=configuration.architecture,
         ),
         files=tuple(_locked(path, files[path], origin) for path in sorted(files)),
     )

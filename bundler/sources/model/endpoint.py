@@ -1,7 +1,7 @@
 """Where a hub is, and the token that goes there and nowhere else."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -38,6 +38,11 @@ def check_endpoint(url: str, said_by: str) -> str:
     if parts.query or parts.fragment or not url.isprintable():
         raise UsageError(f"{said_by}: {printable(url)[:200]!r} is more than the address of a hub")
     return url.rstrip("/")
+
+
+def other_than(endpoint: str, hubs: Iterable[str]) -> str:
+    """HOST[:PORT] of an ``endpoint`` that is none of the ``hubs``, "" of one that is."""
+    return "" if origin(endpoint) in map(origin, hubs) else urlsplit(endpoint).netloc
 
 
 def check_token(token: str, said_by: str) -> str:

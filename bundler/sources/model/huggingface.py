@@ -7,7 +7,7 @@ from bundler.http.credentials import NOBODY, Credentials
 from bundler.http.origins import origin
 from bundler.manifest import ModelSpec
 from bundler.sources.model.answers import Answered
-from bundler.sources.model.endpoint import HubToken, check_endpoint, check_token
+from bundler.sources.model.endpoint import HubToken, check_endpoint, check_token, other_than
 from bundler.sources.model.locking import lock_repo
 from bundler.sources.model.repo import Repo, RepoFile
 from bundler.workplace import Found, Workplace
@@ -31,7 +31,8 @@ def list_repo(spec: ModelSpec, endpoint: str, may_read: Credentials, work: Workp
     if len(spec.revision) == len(commit) and spec.revision != commit:
         raise UnreachableError(f"model: {endpoint} was asked for {spec.revision} and answered with {commit}")
     below = f"{endpoint}/{spec.repo}/resolve/{commit}"
-    return Repo("huggingface", spec.repo, commit, tuple(_read_file(at, below) for at in answer.each("files")))
+    files = tuple(_read_file(at, below) for at in answer.each("files"))
+    return Repo("huggingface", spec.repo, commit, files, said_by=other_than(endpoint, (_DEFAULT_ENDPOINT,)))
 
 
 def choose_endpoint(said: str) -> str:

@@ -24,6 +24,9 @@ _SECOND_COPIES = tuple(
     original/* onnx/* openvino/* gguf/* coreml/* metal/*
     """.split()
 )
+# Mistral's own format, all weights again where those of transformers stand beside it.
+_CONSOLIDATED = ("consolidated*.safetensors", "consolidated*.safetensors.index.json")
+_BESIDE_CONSOLIDATED = ("model.safetensors", "model*.safetensors.index.json")
 _SHARD = re.compile(r"-[0-9]{5}-of-[0-9]{5}\.safetensors")
 
 
@@ -43,6 +46,8 @@ def choose(repo: Repo, spec: ModelSpec) -> tuple[RepoFile, ...]:
 
 def _by_default(there: Sequence[RepoFile]) -> Iterator[RepoFile]:
     unwanted = (*_NEVER, *_SECOND_COPIES) if _has_all_safetensors(there) else _NEVER
+    if any(_any(file.path, _BESIDE_CONSOLIDATED) for file in there):
+        unwanted = (*unwanted, *_CONSOLIDATED)
     return (file for file in there if not _any(file.path, unwanted))
 
 

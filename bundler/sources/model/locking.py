@@ -9,11 +9,13 @@ from bundler.http.wanted import Wanted
 from bundler.lock import LockedFile
 from bundler.manifest import ModelSpec
 from bundler.model_rules import Files, model_problems
+from bundler.needs import needs_of_fetching
 from bundler.parallel import in_parallel
 from bundler.progress import Meter
 from bundler.sources.model.git_blob import git_sha1
 from bundler.sources.model.listing import choose
 from bundler.sources.model.repo import Repo, RepoFile
+from bundler.space import demand_room
 from bundler.totals import with_total
 from bundler.workplace import Found, Workplace
 from installer.errors import DamagedError, UsageError, printable
@@ -65,6 +67,7 @@ def _fetch(files: Sequence[RepoFile], spec: ModelSpec, credentials: Credentials,
         stored[file.path] = transfer(wanted, work.client, work.cache, meter)
         _check_blob(file, stored[file.path], work.cache)
 
+    demand_room(needs_of_fetching((Stored(file.sha256 or file.path, file.size) for file in files), work.cache))
     with with_total(files, work.cache, work.meter) as meter:
         in_parallel(take, files, work.jobs, meter)
     return stored

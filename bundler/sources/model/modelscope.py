@@ -12,7 +12,7 @@ from bundler.http.credentials import NOBODY, Credentials
 from bundler.http.origins import origin
 from bundler.manifest import ModelSpec
 from bundler.sources.model.answers import Answered, parse_answer
-from bundler.sources.model.endpoint import HubToken, check_endpoint, check_token
+from bundler.sources.model.endpoint import HubToken, check_endpoint, check_token, other_than
 from bundler.sources.model.locking import lock_repo
 from bundler.sources.model.repo import Repo, RepoFile
 from bundler.workplace import Found, Workplace
@@ -21,6 +21,7 @@ from installer.index.document import LARGEST_FILE
 
 _DEFAULT_DOMAIN = "www.modelscope.cn"
 _DOMAINS = (_DEFAULT_DOMAIN, "modelscope.cn", "www.modelscope.ai", "modelscope.ai")
+_HUBS = tuple(f"https://{domain}" for domain in _DOMAINS)
 _MOST_FOLDERS = 1000  # that one listing may leave to be asked for
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _OK, _NO_SUCH = 200, 404
@@ -47,7 +48,7 @@ def choose_endpoint(said: str) -> str:
 def credentials(endpoint: str) -> Credentials:
     """The person's own token, if the person chose the endpoint: a manifest may come from somebody else."""
     token = os.environ.get("MODELSCOPE_API_TOKEN")
-    own = {origin(choose_endpoint("")), *(origin(f"https://{domain}") for domain in _DOMAINS)}
+    own = {origin(choose_endpoint("")), *map(origin, _HUBS)}
     if not token or origin(endpoint) not in own:
         return NOBODY
     token = check_token(token, "MODELSCOPE_API_TOKEN")
@@ -131,7 +132,7 @@ def list_repo(spec: ModelSpec, hub: ModelScope) -> Repo:
     at = listed.commit if pinned else spec.revision
     files = (replace(file, url=hub.url(at, file.path)) for file in listed.files.values())
     remark = "" if pinned else _UNPINNED
-    return Repo("modelscope", spec.repo, at, tuple(files), remark)
+    return Repo("modelscope", spec.repo, at, tuple(files), remark, other_than(hub.endpoint, _HUBS))
 
 
 def _entries(data: Answered) -> Iterator[Answered]:

@@ -16,15 +16,19 @@ class RepoFile:
 
 @dataclass(frozen=True)
 class Repo:
-    """``revision`` is the commit, or, of a hub that serves no commits, the branch or tag; ``remark`` then says so."""
+    """``revision`` is the commit, or, of a hub that serves no commits, the branch or tag; ``remark`` then says so.
+
+    ``said_by`` is the mirror that answered in the hub's place, "" where the hub itself did.
+    """
 
     source: str
     id: str
     revision: str
     files: tuple[RepoFile, ...]
     remark: str = ""
+    said_by: str = ""
 
     @property
     def provenance(self) -> str:
-        words = f"{self.source} {self.id}@{self.revision}"
-        return f"{words}, {self.remark}" if self.remark else words
+        said = f"as {self.said_by} said" if self.said_by else ""
+        return ", ".join(filter(None, (f"{self.source} {self.id}@{self.revision}", said, self.remark)))

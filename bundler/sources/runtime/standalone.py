@@ -9,16 +9,15 @@ import os
 import platform
 import shutil
 import sys
-import tarfile
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from pbs_installer import get_download_link
 
-from bundler.archives import read_members
+from bundler.archives import Entry, read_members
 from bundler.cache import Cache
 from bundler.elf import Elf
 from bundler.lock import LockedFile
@@ -38,7 +37,17 @@ _BUFFER = 1 << 20  # bytes
 # Every Linux with glibc has it beside glibc, which opens it itself; wheels may count on it (PEP 513).
 _OF_THE_NODE = "libgcc_s.so.1"
 
-Fetch = Callable[[str, str, str], Path]  # what, URL and sha256 to a file that has this digest
+
+@dataclass(frozen=True)
+class Pinned:
+    """A file with the digest that its publisher states."""
+
+    what: str
+    url: str
+    sha256: str
+
+
+Fetch = Callable[[Sequence[Pinned]], Sequence[Path]]  # files that have these digests, in this order
 
 
 @dataclass(frozen=True)
@@ -65,23 +74,35 @@ def portable_python(minor: str, target: Target, mirror: str) -> PortablePython:
 
 
 def pack_standalone(minor: str, target: Target, fetch: Fetch, cache: Cache) -> LockedFile:
+    """Known by the build, as nobody else states the digest of what is packed here; what it is made of is pinned."""
     python = portable_python(minor, target, os.environ.get(MIRROR, ""))
     wheels = wheels_for(minor)
-    archives = {wheel: fetch(f"runtime: {wheel.file_name}", wheel.url, wheel.sha256) for wheel in wheels}
-    archive = fetch(f"runtime: Python {python.version}", python.url, python.sha256)
+    archive, *wheel_files = fetch(_pinned(python, wheels))
+    archives = dict(zip(wheels, wheel_files, strict=True))
     with tempfile.TemporaryDirectory(prefix="vllm-airgap-runtime-") as folder:
         stage = Path(folder)
         fill(stage, python, archive, archives)
         check(stage, target)
         packed = pack(stage, cache)
-    names = ", ".join(f"{wheel.name} {wheel.version}" for wheel in wheels)
+    names = ", ".join(f"{wheel.name} {wheel.version} (sha256 {wheel.sha256})" for wheel in wheels)
     return LockedFile(
         path=RUNTIME_NAME,
         kind="runtime",
         size=packed.size,
         sha256=packed.sha256,
-        source=f"Python {python.version} of python-build-standalone (sha256 {python.sha256}) with {names}",
+        source=(
+            f"made of what its publishers' digests vouch for: Python {python.version} of python-build-standalone "
+            f"(sha256 {python.sha256}) and, of PyPI, {names}"
+        ),
         known_by="build",
+    )
+
+
+def _pinned(python: PortablePython, wheels: Sequence[Wheel]) -> tuple[Pinned, ...]:
+    """The digests are those in tables that came with this program."""
+    return (
+        Pinned(f"runtime: Python {python.version}", python.url, python.sha256),
+        *(Pinned(f"runtime: {wheel.file_name}", wheel.url, wheel.sha256) for wheel in wheels),
     )
 
 
@@ -121,10 +142,10 @@ def _place_python(archive: Path, python: PortablePython, stage: Path) -> None:
         )
 
 
-def _place_of(member: tarfile.TarInfo, python: PortablePython) -> str:
+def _place_of(member: Entry, python: PortablePython) -> str:
     """Where a member goes in runtime.tar.gz; "" if it stays behind, as links, tests and Tk do."""
     path = PurePosixPath(member.name)
-    if not member.isreg() or ".." in path.parts:
+    if not member.is_file or ".." in path.parts:
         return ""
     if path == PurePosixPath(f"python/bin/python{python.minor}"):
         return PYTHON

@@ -17,7 +17,7 @@ import pytest
 
 from bundler.lock import lock_path, read_lock
 from installer.errors import DamagedError, RefusedError, UnreachableError
-from tests.fakes.package_files import driver_run
+from tests.fakes.package_files import Made, driver_run, rpm_package
 from tests.fakes.web import Reply, Request, Web, by_the_book
 from tests.unit.bundler.making import Site
 
@@ -133,6 +133,25 @@ def test_many_files_come_at_once_and_each_once(site: Site, web: Web) -> None:
     web.alter = lambda _, reply: replace(reply, cut=len(reply.body) // 2) if len(reply.body) > 5 else reply
     assert tree(site.build("second").folder) == first
     assert web.sent_since(asked) == len(web.files["/driver.run"]) + len(web.files["/docker.tgz"])
+
+
+def test_packages_and_files_of_the_manifest_come_at_once(site: Site, web: Web) -> None:
+    """Nobody gets an answer before three have asked."""
+    together = threading.Barrier(3, timeout=10)
+
+    def waiting(_request: Request, reply: Reply) -> Reply:
+        together.wait()
+        return reply
+
+    for name in "abc":
+        web.files[f"/{name}.rpm"] = rpm_package(Made(name, "1-1"))
+        web.files[f"/{name}.txt"] = name.encode()
+    packages = ", ".join(f"{{url: '{web.url}/{name}.rpm'}}" for name in "abc")
+    files = ", ".join(f"{{url: '{web.url}/{name}.txt', name: {name}.txt}}" for name in "abc")
+    site.manifest.write_text(f"{site.manifest.read_text()}packages: [{packages}]\nfiles: [{files}]\n")
+    web.alter = waiting
+    built = site.build()
+    assert sorted(path.name for path in (built.folder / "files").iterdir()) == ["a.txt", "b.txt", "c.txt"]
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -166,6 +166,13 @@ def test_a_redirect_in_other_letters_is_followed(web: Web, client: Client) -> No
     assert client.get(f"{web.url}/first", "listing").body == b"{}"
 
 
+def test_a_link_that_only_requests_cannot_read_is_not_shown(web: Web, client: Client) -> None:
+    web.alter = lambda _request, _reply: leading(to="http://host.$%/x?token=geheim")
+    with pytest.raises(UsageError, match=r"redirected to .*: not a URL") as caught:
+        client.get(f"{web.url}/first", "listing")
+    assert "geheim" not in str(caught.value)
+
+
 def test_a_link_for_its_bearer_is_in_no_error(web: Web, client: Client, cache: Cache) -> None:
     web.alter = lambda request, _: (
         leading(to=f"{web.other_url}/file?signature=geheim") if request.path == "/first" else Reply(403)

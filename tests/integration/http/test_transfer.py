@@ -365,6 +365,17 @@ def test_a_packed_body_is_never_taken(web: Web, client: Client, cache: Cache, pi
         get(client, cache, replace(pinned, sha256=hashlib.sha256(OTHER).hexdigest()))
 
 
+def test_what_stands_behind_a_question_mark_is_in_no_error(web: Web, client: Client, cache: Cache) -> None:
+    wanted = Wanted("file", (f"{web.url}/none?token=geheim",))
+    with pytest.raises(UnreachableError) as caught:
+        get(client, cache, wanted)
+    assert "geheim" not in str(caught.value)
+    web.files["/empty?token=geheim"] = b""
+    with pytest.raises(RefusedError, match="is empty") as refused:
+        get(client, cache, Wanted("file", (f"{web.url}/empty?token=geheim",)))
+    assert "geheim" not in str(refused.value)
+
+
 def test_silence_counts_as_a_cut(web: Web, client: Client, cache: Cache, pinned: Wanted) -> None:
     web.alter = first(lambda _, reply: replace(reply, stall=100_000))
     assert get(client, cache, pinned) == CONTENT
@@ -373,7 +384,13 @@ def test_silence_counts_as_a_cut(web: Web, client: Client, cache: Cache, pinned:
 
 @pytest.mark.parametrize(
     ("status", "wish", "pause"),
-    [(429, "7", 7.5), (503, "7", 7.5), (503, "Fri, 15 Jan 2027 08:01:00 GMT", 60.5), (429, "soon", 0.375)],
+    [
+        (429, "7", 7.5),
+        (503, "7", 7.5),
+        (503, "Fri, 15 Jan 2027 08:01:00 GMT", 60.5),
+        (429, "soon", 30.5),
+        (503, "soon", 0.375),
+    ],
 )
 def test_a_busy_server_is_left_alone_as_long_as_it_wants(  # noqa: PLR0913,PLR0917 # fixtures
     web: Web, client: Client, cache: Cache, pinned: Wanted, pauses: list[float], status: int, wish: str, pause: float
@@ -381,6 +398,22 @@ def test_a_busy_server_is_left_alone_as_long_as_it_wants(  # noqa: PLR0913,PLR09
     web.alter = first(lambda _request, _reply: Reply(status, {"retry-after": wish}))
     assert get(client, cache, pinned) == CONTENT
     assert pauses == [pause]
+
+
+@pytest.mark.parametrize(("status", "pause"), [(429, 123.5), (503, 0.375)])
+def test_who_asked_too_often_waits_until_the_count_begins_anew(  # noqa: PLR0913,PLR0917 # fixtures
+    web: Web, client: Client, cache: Cache, pinned: Wanted, pauses: list[float], status: int, pause: float
+) -> None:
+    web.alter = first(lambda _request, _reply: Reply(status, {"ratelimit": '"resolvers";r=0;t=123'}))
+    assert get(client, cache, pinned) == CONTENT
+    assert pauses == [pause]
+
+
+def test_a_server_that_drips_counts_as_silent(web: Web, client: Client, cache: Cache, pinned: Wanted) -> None:
+    """Half a second of silence is too much in this test, so is less than 512 bytes in that time."""
+    web.alter = first(lambda _, reply: replace(reply, drip=0.02))
+    assert get(client, cache, pinned) == CONTENT
+    assert len(web.asked) == 2
 
 
 def test_a_server_that_wants_hours_ends_the_run(

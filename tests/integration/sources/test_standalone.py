@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from bundler.cache import Cache
 from bundler.elf import is_elf, read_elf
 from bundler.lock import LockedFile
 from bundler.sources.runtime.libraries import GLIBC
-from bundler.sources.runtime.standalone import Fetch, pack_standalone
+from bundler.sources.runtime.standalone import Fetch, Pinned, pack_standalone
 from bundler.sources.runtime.wheels import Wheel, read_wheel, wheels_for
 from installer.errors import RefusedError
 from installer.index.document import Target
@@ -53,8 +53,8 @@ def download(wheel: Wheel, folder: Path) -> Path:
 def fetch(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Fetch:
     python = archive_at(tmp_path_factory.mktemp("python") / "python.tar.gz")
 
-    def fetch(_what: str, url: str, sha256: str) -> Path:
-        return python if "install_only_stripped" in url else wheels[sha256]
+    def fetch(pinned: Sequence[Pinned]) -> list[Path]:
+        return [python if "install_only_stripped" in one.url else wheels[one.sha256] for one in pinned]
 
     return fetch
 
@@ -113,6 +113,14 @@ def test_the_program_starts(runtime: Path) -> None:
     command = (runtime / "python/bin/python3", "-I", "-B", runtime / "program", "--help")
     environment = {"LD_LIBRARY_PATH": str(runtime / "python/lib/needed")}
     assert "Usage:" in subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_it_says_who_vouches_for_what_went_into_it(packed: LockedFile) -> None:
+    """We made the archive; each thing in it was held against a digest that its publisher states."""
+    assert packed.known_by == "build"
+    assert packed.source.startswith("made of what its publishers' digests vouch for: Python 3.")
+    for wheel in wheels_for(MINOR):
+        assert f"{wheel.name} {wheel.version} (sha256 {wheel.sha256})" in packed.source
 
 
 def test_another_run_in_another_place_gives_the_same_bytes(

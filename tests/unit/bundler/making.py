@@ -72,7 +72,14 @@ def stored_file(cache: Cache, path: str, kind: str, content: bytes) -> LockedFil
 
 
 def find_image(_manifest: Manifest, work: Workplace) -> Found:
-    image = Image("vllm:small", f"sha256:{'1' * 64}", f"sha256:{'2' * 64}", (f"sha256:{'3' * 64}",), {"vllm": "0.6.4"})
+    image = Image(
+        "vllm:small",
+        f"sha256:{'1' * 64}",
+        f"sha256:{'2' * 64}",
+        (f"sha256:{'3' * 64}",),
+        {"vllm": "0.6.4"},
+        entrypoint=("vllm", "serve it"),
+    )
     blob = stored_file(work.cache, f"image/blobs/sha256/{'4' * 64}", "image", b"layer")
     return Found(image, (blob, stored_file(work.cache, "image/oci-layout", "image", b"{}")))
 

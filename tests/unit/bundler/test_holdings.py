@@ -1,5 +1,6 @@
 """What is in the cache, and what may go."""
 
+import json
 import os
 from pathlib import Path
 
@@ -68,6 +69,31 @@ def test_removing_says_what_became_free(cache: Cache, tmp_path: Path) -> None:
     assert remove(cache, holdings(cache)) == len(b"alone") + len(b"part") + len(b"of a killed run")
     assert [path for path in cache.folder.rglob("*") if path.is_file()] == []
     assert (tmp_path / "bundle").read_bytes() == b"in a bundle"
+
+
+def record(cache: Cache, name: str, document: object) -> Path:
+    path = cache.folder / name
+    cache.write_record(path, json.dumps(document).encode())
+    return path
+
+
+def test_what_is_remembered_of_a_file_goes_with_it(cache: Cache) -> None:
+    gone, kept = put(cache, b"gone").sha256, put(cache, b"kept").sha256
+    for name, sha256 in {"1": gone, "2": kept}.items():
+        record(cache, f"urls/{name}.json", {"url": "https://h/x", "validator": f'"{"0" * 64}"', "sha256": sha256})
+        record(cache, f"runtimes/{name}.json", {"sha256": sha256, "size": 4})
+        record(cache, f"layers/{sha256}.json", {"recipe": 1, "diff_id": f"sha256:{'0' * 64}"})
+        layers = [{"diff_id": f"sha256:{'0' * 64}", "sha256": kept}, {"sha256": sha256}]
+        record(cache, f"docker/{name}.json", {"config": kept, "layers": layers})
+    broken = record(cache, "urls/broken.json", {})
+    remove(cache, [holding for holding in holdings(cache) if holding.name == gone])
+    assert not broken.exists()
+    assert sorted(str(path.relative_to(cache.folder)) for path in cache.folder.rglob("*.json")) == [
+        "docker/2.json",
+        f"layers/{kept}.json",
+        "runtimes/2.json",
+        "urls/2.json",
+    ]
 
 
 def test_nothing_is_pruned_while_a_build_uses_the_cache(cache: Cache) -> None:

@@ -1,6 +1,7 @@
 """A lock survives being written and read, and is never half there."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,16 @@ def test_a_written_lock_reads_the_same(site: Site) -> None:
     lock = lock_manifest(read_manifest(site.manifest), (), site.asked.sources(), site.work)
     assert read_lock(lock_path(site.manifest)) == lock
     assert parse_lock(render_lock(lock), "x") == lock
+
+
+def test_an_image_keeps_the_name_by_which_its_registry_has_it_for_good(site: Site) -> None:
+    lock = lock_manifest(read_manifest(site.manifest), (), site.asked.sources(), site.work)
+    pinned = replace(lock.parts["image"], pinned=f"registry.lan/vllm@sha256:{'a' * 64}")
+    lock = lock.with_part("image", pinned)
+    assert parse_lock(render_lock(lock), "x") == lock
+    written = render_lock(lock.with_part("driver", replace(lock.parts["driver"], pinned="x")))
+    with pytest.raises(UsageError, match="pinned: unknown key"):
+        parse_lock(written, "x")
 
 
 def test_it_says_for_each_digest_how_it_is_known(site: Site) -> None:

@@ -123,6 +123,16 @@ def test_other_encodings_are_refused() -> None:
         ("550.10", "../550", "driver.version: '../550' is not a version"),
         ("driver.run", "ftp://x/y", "driver.url: ftp:// is not one of"),
         ("driver.run", "https://me:secret@x/y", "driver.url: holds a user name"),
+        ("driver.run", "'https://x/y?token=geheim'", "driver.url: holds a query or a fragment"),
+        ("driver.run", "'https://x/y#geheim'", "driver.url: holds a query or a fragment"),
+        ("driver.run", "'https://[x/y'", "driver.url: not a URL"),
+        ("sequence: 7", "packages: [{url: 'https://x/a.rpm?sig=geheim'}]", "packages[0].url: holds a query"),
+        ("sequence: 7", "files: [{url: 'https://x/a?sig=geheim', name: a}]", "files[0].url: holds a query"),
+        (
+            "path: tiny-model",
+            "source: huggingface, repo: a/b, endpoint: 'https://h/?token=geheim'",
+            "model.endpoint: holds a query or a fragment",
+        ),
         ("driver.run", "x, sha256: 12", "driver.sha256: '12' is not 64 lower-case hex digits"),
         ("vllm:small", "--privileged", "image.ref: '--privileged' is not an image reference"),
         ('"vllm:small"', '"vllm:small", source: podman', "image.source: 'podman' is not one of registry"),
@@ -142,6 +152,19 @@ def test_mistakes_name_their_place(old: str, new: str, where: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse(MANIFEST.replace(old, new))
     assert where in str(caught.value)
+
+
+def test_a_secret_in_a_url_is_not_shown() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(MANIFEST.replace("driver.run", "'https://x/y?token=geheim'"))
+    assert "geheim" not in str(caught.value)
+    assert caught.value.hint == "download it; `url` may be a path"
+
+
+def test_a_path_may_have_any_sign() -> None:
+    driver = parse(MANIFEST.replace("driver.run", "'a?b#c.run'")).driver
+    assert driver is not None
+    assert driver.url == "a?b#c.run"
 
 
 def test_a_version_keeps_its_zeros() -> None:

@@ -1,17 +1,20 @@
 """All that goes to one file system must fit there together."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bundler.cache import Cache
-from bundler.lock import lock_path
+from bundler.lock import LockedFile, lock_path
+from bundler.manifest import Manifest
 from bundler.needs import needs_of_bundle, needs_of_fetching
 from bundler.partials import holding
 from bundler.space import Need, Room, demand_room, shortages
+from bundler.workplace import Found, Workplace
 from installer.errors import EnvironmentProblemError
-from tests.unit.bundler.making import Site, stored_file
+from tests.unit.bundler.making import Site, find_image, stored_file
 
 GIB = 1 << 30
 CACHE, OUT = Path("/cache"), Path("/out")
@@ -94,3 +97,25 @@ def test_a_build_without_room_ends_before_the_first_byte(site: Site) -> None:
     with pytest.raises(EnvironmentProblemError, match=r"no room for 8\.0 TiB of what is to be fetched"):
         site.build("second")
     assert not (site.folder / "second.partial").exists()
+
+
+def test_a_model_folder_without_room_for_it_is_not_even_read(site: Site) -> None:
+    with (site.model / "big.dat").open("wb") as file:
+        file.truncate(1 << 43)  # holes
+    with pytest.raises(EnvironmentProblemError, match=r"no room for 8\.0 TiB of the bundle in "):
+        site.build("deep/out")
+    assert site.asked.names == []
+    assert not (site.folder / "deep").exists()
+
+
+def test_a_build_ends_as_soon_as_what_was_found_is_too_much(site: Site) -> None:
+    """Before the model, which is asked for after the image."""
+
+    def find_large(manifest: Manifest, work: Workplace) -> Found:
+        found = find_image(manifest, work)
+        return replace(found, files=(*found.files, LockedFile("image/x", "image", 1 << 43, "0" * 64, "x", "registry")))
+
+    site.asked.image = find_large
+    with pytest.raises(EnvironmentProblemError, match="no room for"):
+        site.build()
+    assert site.asked.names[-1] == "image"

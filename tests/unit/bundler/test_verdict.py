@@ -75,5 +75,6 @@ def test_inspect_tells_what_is_in_it(out: Path) -> None:
     assert said["version"] == "7 (sequence 7)"
     assert said["driver"] == "550.10"
     assert said["allowed"] == "nothing by name"
+    assert (said["entrypoint"], said["architecture"]) == ("vllm 'serve it'", "amd64")
     assert said["docker files"].endswith("digest known by: first use")
     assert not any(word in text for text in said.values() for word in ("verified", "authentic", "trust"))

@@ -17,13 +17,14 @@ from bundler.sources.image.layers.contents import LayerContents
 from bundler.sources.image.layers.gunzip import Gunzip
 from bundler.sources.image.layers.gzip_writer import BLOCK, GzipWriter, compressors
 from bundler.sources.image.layers.reader import LayerRead
-from bundler.sources.image.layers.tar_headers import RECORD, Headers, Member, MemberNames, is_header, padded
 from bundler.sources.image.layout import Layer, Parts
-from installer.errors import DamagedError, RefusedError
+from bundler.tar_headers import RECORD, Headers, Member, MemberNames, is_header, padded
+from installer.errors import DamagedError, RefusedError, printable
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _LARGEST_DOCUMENT = 16 << 20  # bytes; what is longer and no layer belongs to nothing we want
+_MOST_DOCUMENTS = 64 << 20  # bytes of all of them, for they are held until the end
 
 
 def cut(stream: Iterable[bytes], cache: Cache, advance: Advance) -> Parts:
@@ -52,6 +53,7 @@ class _Cutter:
         self._advance = advance
         self._layers: dict[str, _Cut] = {}
         self._documents: dict[str, bytes] = {}
+        self._held = 0  # bytes of documents
         self._links: dict[str, str] = {}
         self._zstd: set[str] = set()
 
@@ -83,7 +85,15 @@ class _Cutter:
         elif start.startswith(_ZSTD):
             self._zstd.add(name)
         elif size <= _LARGEST_DOCUMENT:
+            self._hold(name, size)
             self._documents[name] = start + source.take(rest)
+
+    def _hold(self, name: str, size: int) -> None:
+        self._held += size
+        if self._held > _MOST_DOCUMENTS:
+            raise DamagedError(
+                f"docker save: more than {_MOST_DOCUMENTS} bytes of documents, {printable(name)[:200]} too"
+            )
 
     def _blocks(self, start: bytes, rest: int, source: ByteStream) -> Iterator[bytes]:
         first = start + source.take(min(rest, BLOCK - len(start)))

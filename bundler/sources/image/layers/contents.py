@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bundler.sources.image.layers.tar_headers import Member
+from bundler.tar_headers import Member
 from installer.index.strict import Place, Value
 
 _METADATA = re.compile(

@@ -13,7 +13,7 @@ from typing import BinaryIO, Generic, Protocol, TypeVar, cast
 from isal import isal_zlib
 
 from bundler.sources.image.layers.contents import LayerContents
-from bundler.sources.image.layers.tar_headers import MemberNames
+from bundler.tar_headers import MemberNames
 from installer.errors import DamagedError, RefusedError
 
 _GZIP = b"\x1f\x8b"

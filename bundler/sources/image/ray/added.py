@@ -95,7 +95,7 @@ def _kept(before: LockedImage, after: LockedImage) -> LockedImage:
     """The layers that were there keep their provenance, and the image what was known of it."""
     known = {file.path: file for file in before.files if file.path.startswith(_BLOBS)}
     files = tuple(known.get(file.path, file) for file in after.files)
-    return LockedImage(replace(after.image, requires=before.image.requires), files)
+    return LockedImage(replace(after.image, requires=before.image.requires), files, before.pinned)
 
 
 def _hex(digest: str) -> str:

@@ -1,13 +1,17 @@
 """Where an image can be asked for: its mirrors first, then its own registry, each with its own address and login."""
 
+import os
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
+from bundler.http.client import Client
 from bundler.http.credentials import Credentials
-from bundler.sources.image.registry.auth import ByOrigin, RegistryCredentials, Web
-from bundler.sources.image.registry.docker_config import Login
+from bundler.sources.image.registry.auth import ByOrigin, RegistryCredentials
+from bundler.sources.image.registry.docker_config import Login, home_login
 from bundler.sources.image.registry.reference import Host, Reference, parse_host
 
 _HTTPS_PORT = 443
@@ -36,16 +40,42 @@ class Endpoint:
 class Endpoints:
     """All that are asked, in this order."""
 
-    each: tuple[Endpoint, ...]
+    each: tuple[Endpoint, ...]  # the image's own registry is the last
     credentials: Credentials
 
+    @property
+    def own(self) -> Endpoint:
+        return self.each[-1]
 
-def endpoints_for(reference: Reference, mirrors: Sequence[str], web: Web, find_login: FindLogin) -> Endpoints:
+    def blob_urls(self, sha256: str) -> tuple[str, ...]:
+        return tuple(at.blob_url(sha256) for at in self.each)
+
+
+@dataclass(frozen=True)
+class OnThisMachine:
+    """What docker keeps here of registries: who logs in, and below HOST[:PORT] who vouches for them."""
+
+    find_login: FindLogin = home_login
+    certificates: Path = Path("/etc/docker/certs.d")
+
+    def authority(self, host: Host) -> Path | None:
+        """None where there is none, or only docker's own daemon may read it."""
+        path = self.certificates / host.name / "ca.crt"
+        return path if os.access(path, os.R_OK) else None
+
+
+HERE: Final = OnThisMachine()
+
+
+def endpoints_for(reference: Reference, mirrors: Sequence[str], client: Client, machine: OnThisMachine) -> Endpoints:
     own = reference.host
-    hosts = {parse_host(mirror): f"?ns={own.name}" for mirror in mirrors} | {own: ""}
+    hosts = {host: f"?ns={own.name}" for host in map(parse_host, mirrors) if host != own} | {own: ""}
     each = tuple(Endpoint(host, _origin(host), reference.repository, query) for host, query in hosts.items())
+    for at in each:
+        if authority := machine.authority(at.host):
+            client.trust(at.origin, authority)
     known: Mapping[str, Credentials] = {
-        at.origin: RegistryCredentials(at.origin, at.repository, find_login(at.host), web) for at in each
+        at.origin: RegistryCredentials(at.origin, at.repository, machine.find_login(at.host), client) for at in each
     }
     return Endpoints(each, ByOrigin(known))
 

@@ -5,11 +5,13 @@ from contextlib import contextmanager
 
 from bundler.cache import Cache, Stored
 from bundler.http.transfer import Wanted, transfer
+from bundler.needs import needs_of_fetching
 from bundler.parallel import in_parallel
 from bundler.progress import Meter
 from bundler.sources.image.layers import records
 from bundler.sources.image.layers.reader import LayerRead, LayerReader
 from bundler.sources.image.registry.endpoints import Endpoints
+from bundler.space import demand_room
 from bundler.totals import with_total
 from bundler.workplace import Workplace
 from installer.errors import DamagedError
@@ -23,6 +25,7 @@ def take_layers(image: str, layers: Sequence[Stored], endpoints: Endpoints, work
     def take(layer: Stored, meter: Meter) -> None:
         known[layer] = _take(_wanted(image, layer, layers, endpoints), work, meter)
 
+    demand_room(needs_of_fetching(missing, work.cache))
     with with_total(layers, work.cache, work.meter) as meter:
         in_parallel(take, missing, work.jobs, meter)
     return tuple(known[one] for one in layers)
@@ -35,6 +38,7 @@ def fetch_layers(image: str, layers: Sequence[Stored], endpoints: Endpoints, wor
     def fetch(layer: Stored, meter: Meter) -> None:
         transfer(_wanted(image, layer, layers, endpoints), work.client, work.cache, meter)
 
+    demand_room(needs_of_fetching(missing, work.cache))
     with with_total(layers, work.cache, work.meter) as meter:
         in_parallel(fetch, missing, work.jobs, meter)
 
@@ -47,7 +51,7 @@ def _wanted(image: str, layer: Stored, layers: Sequence[Stored], endpoints: Endp
     """Its number is that in the image, however many of the others are here already."""
     return Wanted(
         what=f"{image} layer {layers.index(layer) + 1}/{len(layers)}",
-        urls=tuple(at.blob_url(layer.sha256) for at in endpoints.each),
+        urls=endpoints.blob_urls(layer.sha256),
         sha256=layer.sha256,
         size=layer.size,
         credentials=endpoints.credentials,

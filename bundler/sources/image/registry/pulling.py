@@ -7,21 +7,19 @@ from itertools import zip_longest
 from typing import TypeVar
 
 from bundler.cache import Stored
-from bundler.http.client import Answer
-from bundler.http.credentials import Credentials
+from bundler.http.client import Answer, Client
+from bundler.http.transfer import ANOTHER_MAY_DO
 from bundler.lock import LockedFile, LockedImage
 from bundler.sources.image.configuration import Configuration, read_configuration
 from bundler.sources.image.inside import fold
 from bundler.sources.image.layers.reader import LayerRead
 from bundler.sources.image.layout import Kept, Layer, Origin, Parts, lay_out
-from bundler.sources.image.registry.auth import Web
-from bundler.sources.image.registry.docker_config import home_login
-from bundler.sources.image.registry.endpoints import Endpoint, Endpoints, FindLogin, endpoints_for
+from bundler.sources.image.registry.endpoints import HERE, Endpoint, Endpoints, OnThisMachine, endpoints_for
 from bundler.sources.image.registry.layers import fetch_layers, take_layers
 from bundler.sources.image.registry.manifests import ACCEPTED, ServedManifest, choose, is_list, kind_of, read_manifest
 from bundler.sources.image.registry.reference import Reference, parse_reference
 from bundler.workplace import Workplace
-from installer.errors import DamagedError, RefusedError, UnreachableError, UsageError
+from installer.errors import DamagedError, RefusedError, UnreachableError
 
 _LARGEST_MANIFEST = 4 << 20  # bytes, the specification's own limit
 _LARGEST_CONFIG = 16 << 20  # bytes
@@ -30,7 +28,6 @@ _TOO_MANY = "answered 429"
 _FEW_PULLS = 5
 _MORE_PULLS = "`docker login` allows more, and `image.mirrors` names others to ask"
 _SHA256 = "sha256:"
-_SOURCE = "registry image "  # before the reference in the provenance of every file
 _Result = TypeVar("_Result")
 
 
@@ -40,35 +37,42 @@ class _Got:
     media_type: str
 
 
-def take_image(text: str, mirrors: Sequence[str], work: Workplace, find_login: FindLogin = home_login) -> LockedImage:
+@dataclass(frozen=True)
+class _Told:
+    """What ``by`` says that the reference means."""
+
+    manifest: ServedManifest
+    by: Endpoint
+
+
+def take_image(text: str, mirrors: Sequence[str], work: Workplace, machine: OnThisMachine = HERE) -> LockedImage:
     """Into the cache. What is there already is neither fetched nor read again."""
     reference = parse_reference(text)
-    pull = _Pull(reference, endpoints_for(reference, mirrors, work.client, find_login), work)
-    manifest = pull.manifest()
-    source = f"{_SOURCE}{reference.at(_digest(manifest.body))}"
+    pull = _Pull(reference, endpoints_for(reference, mirrors, work.client, machine), work)
+    told = pull.ask_manifest()
+    pinned = reference.at(_digest(told.manifest.body))
+    # A digest is checked, whoever gives the bytes; what a tag means is believed.
+    remark = "" if reference.digest or told.by == pull.endpoints.own else f", as {told.by.host.name} said"
     known_by = "manifest" if reference.digest else "registry"
-    found = lay_out(pull.parts(manifest), Origin(text, source, known_by), work.cache)
-    return replace(found, files=tuple(_with_url(file, manifest, pull.endpoints.each[0]) for file in found.files))
+    parts = pull.parts(told.manifest)
+    found = lay_out(parts, Origin(text, f"registry image {pinned}{remark}", known_by), work.cache)
+    files = tuple(_with_url(file, told.manifest, pull.endpoints.own) for file in found.files)
+    return replace(found, files=files, pinned=str(pinned))
 
 
-def take_locked(
-    files: Sequence[LockedFile], mirrors: Sequence[str], work: Workplace, find_login: FindLogin = home_login
-) -> None:
+def take_locked(pinned: str, mirrors: Sequence[str], work: Workplace, machine: OnThisMachine = HERE) -> None:
     """The bytes of what was locked, into an empty cache: its tag may mean another image now, and nothing is unpacked.
 
-    UsageError where ``files`` are not those of a registry's image.
+    ``pinned`` is what the lock holds of that name.
     """
-    sources = {file.source.removeprefix(_SOURCE) for file in files if file.source.startswith(_SOURCE)}
-    if len(sources) != 1:
-        raise UsageError("image: the lock does not name one image of a registry", hint="bundle lock --update image")
-    reference = parse_reference(sources.pop())
-    pull = _Pull(reference, endpoints_for(reference, mirrors, work.client, find_login), work)
-    lay_out(pull.locked_parts(pull.manifest()), Origin("", "", ""), work.cache)
+    reference = parse_reference(pinned)
+    pull = _Pull(reference, endpoints_for(reference, mirrors, work.client, machine), work)
+    lay_out(pull.locked_parts(pull.ask_manifest().manifest), Origin("", "", ""), work.cache)
 
 
-def credentials(text: str, mirrors: Sequence[str], web: Web, find_login: FindLogin = home_login) -> Credentials:
-    """For the URLs of the locked layers."""
-    return endpoints_for(parse_reference(text), mirrors, web, find_login).credentials
+def endpoints_of(text: str, mirrors: Sequence[str], client: Client, machine: OnThisMachine = HERE) -> Endpoints:
+    """Where the locked layers can be asked for."""
+    return endpoints_for(parse_reference(text), mirrors, client, machine)
 
 
 def _with_url(file: LockedFile, manifest: ServedManifest, at: Endpoint) -> LockedFile:
@@ -109,10 +113,13 @@ class _Pull:
         layers = tuple(Layer(diff_id, blob) for diff_id, blob in pairs)
         return Parts(config, layers, {}, Kept(manifest.media_type, manifest.body))
 
-    def manifest(self) -> ServedManifest:
-        got = self._get(self._reference.wanted)
+    def ask_manifest(self) -> _Told:
+        return self._ask(lambda at: _Told(self._manifest_from(at), at))
+
+    def _manifest_from(self, at: Endpoint) -> ServedManifest:
+        got = self._get(at, self._reference.wanted)
         if is_list(got.media_type):
-            got = self._get(choose(got.body, self._image))
+            got = self._get(at, choose(got.body, self._image))
         if is_list(got.media_type):
             raise RefusedError(f"{self._image}: its list of platforms leads to another list")
         return read_manifest(got.body, got.media_type, self._image)
@@ -129,10 +136,7 @@ class _Pull:
         _demand_digest(answer, f"{_SHA256}{config.sha256}", at)
         return answer.body
 
-    def _get(self, wanted: str) -> _Got:
-        return self._ask(lambda at: self._manifest_from(at, wanted))
-
-    def _manifest_from(self, at: Endpoint, wanted: str) -> _Got:
+    def _get(self, at: Endpoint, wanted: str) -> _Got:
         answer = self._answer(at, at.manifest_url(wanted), _LARGEST_MANIFEST)
         self._tell_pulls_left(answer, at)
         said = answer.headers.get("Docker-Content-Digest", "")
@@ -155,7 +159,7 @@ class _Pull:
             mirror, *others = self.endpoints.each
             try:
                 return question(mirror)
-            except UnreachableError as error:
+            except ANOTHER_MAY_DO as error:
                 self._work.tell(f"{mirror.host.name}: {error}; asking {others[0].host.name}")
                 self.endpoints = replace(self.endpoints, each=tuple(others))
         (own,) = self.endpoints.each

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from bundler.sources.image.registry.pulling import credentials, take_image
+from bundler.sources.image.registry.pulling import endpoints_of, take_image
 from bundler.workplace import Workplace
-from installer.errors import DamagedError, RefusedError, UnreachableError
+from installer.errors import DamagedError, UnreachableError
 from tests.fakes.web import Reply, Request, Web, serving
 from tests.unit.bundler.sources.image.docker_save.docker_streams import FakeImage, hex_digest
 
@@ -115,8 +115,61 @@ def test_a_mirror_cannot_put_another_image_in_the_place_of_a_digest(
     digest = next(path for path in web.files if "/manifests/sha256:" in path).rpartition("/")[2]
     with serving({}) as other:
         other.alter = lambda _request, _reply: Reply(200, {"content-type": MANIFEST}, b'{"schemaVersion": 2, "a": 1}')
-        with pytest.raises((DamagedError, RefusedError)):
-            take_image(f"{reference(web)}@{digest}", (mirror(other),), work)
+        taken = take_image(f"{reference(web)}@{digest}", (mirror(other),), work)
+    assert taken.image.manifest == digest
+    assert taken.image.config == image.id
+
+
+BROKEN_MIRRORS = {
+    "a login page": Reply(200, {"content-type": "text/html"}, b"<html>Please log in</html>"),
+    "a chart": Reply(200, {"content-type": "application/json"}, b'{"schemaVersion": 2, "mediaType": "chart"}'),
+    "half a manifest": Reply(200, {"content-type": MANIFEST}, b'{"schemaVersion": 2}'),
+    "another digest": Reply(
+        200, {"content-type": MANIFEST, "docker-content-digest": f"sha256:{'0' * 64}"}, b'{"schemaVersion": 2}'
+    ),
+    "a redirect into the clear": Reply(307, {"location": "ftp://127.0.0.1/"}),
+    "an error": Reply(500, body=b"oops"),
+}
+
+
+@pytest.mark.parametrize("reply", BROKEN_MIRRORS.values(), ids=BROKEN_MIRRORS)
+def test_a_broken_mirror_is_passed_over_and_told_of(
+    web: Web, image: FakeImage, work: Workplace, told: list[str], reply: Reply
+) -> None:
+    with serving({}) as other:
+        other.alter = lambda _request, _reply: reply
+        assert take_image(reference(web), (mirror(other),), work).image.config == image.id
+        assert any(line.startswith(f"{mirror(other)}: ") and "asking 127.0.0.1" in line for line in told)
+
+
+def test_what_a_mirror_said_a_tag_means_is_not_said_in_the_publishers_name(web: Web, work: Workplace) -> None:
+    without_query(web)
+    taken = take_image(reference(web), (mirror(web),), work)
+    assert {file.source for file in taken.files} == {f"registry image {taken.pinned}, as {mirror(web)} said"}
+    by_digest = take_image(f"{reference(web)}@{taken.image.manifest}", (mirror(web),), work)
+    assert {file.source for file in by_digest.files} == {f"registry image {taken.pinned}"}
+
+
+def test_what_the_own_registry_said_needs_no_remark(web: Web, work: Workplace) -> None:
+    taken = take_image(reference(web), (mirror(web),), work)
+    assert {file.source for file in taken.files} == {f"registry image {taken.pinned}"}
+    assert taken.pinned == f"{reference(web)}@{taken.image.manifest}"
+
+
+def test_a_lock_made_through_a_mirror_names_the_own_registry(web: Web, work: Workplace) -> None:
+    without_query(web)
+    taken = take_image(reference(web), (mirror(web),), work)
+    urls = {file.url for file in taken.files if file.url}
+    assert urls
+    assert all(url.startswith(f"{web.url}{BASE}/blobs/") and "?" not in url for url in urls)
+
+
+def test_the_own_registry_is_asked_last_though_it_stands_among_the_mirrors(web: Web, work: Workplace) -> None:
+    without_query(web)
+    own = f"127.0.0.1:{web.server_port}"
+    taken = take_image(reference(web), (own, mirror(web)), work)
+    assert {request.headers["host"] for request in web.asked} == {mirror(web)}
+    assert all(file.url.startswith(web.url) for file in taken.files if file.url)
 
 
 def test_a_manifest_other_than_its_header_says_is_damage(web: Web, work: Workplace) -> None:
@@ -193,4 +246,4 @@ def test_locked_layers_can_be_asked_for_again_by_who_may(web: Web, image: FakeIm
     taken = take_image(reference(web), (), work)
     urls = {file.url for file in taken.files if file.url}
     assert {url.removeprefix(web.url) for url in urls} == {path for path in web.files if "/blobs/" in path}
-    assert credentials(reference(web), (), work.client).headers(next(iter(urls))) == {}
+    assert endpoints_of(reference(web), (), work.client).credentials.headers(next(iter(urls))) == {}

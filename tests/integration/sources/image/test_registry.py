@@ -13,11 +13,12 @@ from bundler.lock import LockedImage
 from bundler.progress import unwatched
 from bundler.sources.image import archive
 from bundler.sources.image.docker_save.cutting import cut
+from bundler.sources.image.registry.endpoints import OnThisMachine
 from bundler.sources.image.registry.pulling import take_image, take_locked
 from bundler.workplace import Workplace
 from installer.errors import RefusedError, UnreachableError
 from tests.integration.sources.image import token_server as tokens
-from tests.integration.sources.image.certificates import Certificates
+from tests.integration.sources.image.certificates import Certificates, make_certificates
 from tests.integration.sources.image.real_registry import (
     PASSWORD,
     USER,
@@ -138,9 +139,14 @@ def test_what_is_locked_is_fetched_though_its_tag_moved(
     locked = take_image(plain.reference("moving/tag:1"), (), work)
     newer = FakeImage(image.layers[:2], extra=image.extra)
     plain.push(write_layout(tmp_path / "second", [(newer, "amd64")]), "moving/tag:1")
-    take_locked(locked.files, (), other_work)
+    take_locked(locked.pinned, (), other_work)
     demand_whole(locked, image, other_work)
     assert not (other_work.cache.folder / "layers").exists()
+
+
+def test_entrypoint_and_architecture_are_recorded(plain: Registry, work: Workplace) -> None:
+    taken = take_image(plain.reference(NAME), (), work).image
+    assert (taken.entrypoint, taken.architecture) == (("vllm", "serve"), "amd64")
 
 
 def test_a_name_with_a_digest_is_known_by_the_manifest(plain: Registry, work: Workplace) -> None:
@@ -160,6 +166,7 @@ def test_registry_archive_and_daemon_give_the_same_image(
     assert served.config == filed.image.config == image.id
     assert served.diff_ids == filed.image.diff_ids == tuple(layer.diff_id for layer in saved.layers)
     assert served.versions == filed.image.versions == saved.versions
+    assert served.entrypoint == filed.image.entrypoint == ("vllm", "serve")
     assert {layer.blob.sha256 for layer in saved.layers} <= {file.sha256 for file in filed.files}
 
 
@@ -243,6 +250,34 @@ def test_a_credential_helper_is_run_as_docker_runs_it(
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     (tmp_path / "docker/config.json").write_text(json.dumps({"credHelpers": {private.host: "tests"}}))
     demand_whole(take_image(private.reference(NAME), (), work), image, work)
+
+
+def test_a_registry_is_vouched_for_by_the_authority_that_docker_has_for_it(
+    private: Registry,
+    image: FakeImage,
+    certificates: Certificates,
+    work: Workplace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where the environment names another authority for all other hosts."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(make_certificates(tmp_path / "other").authority))
+    log_in(tmp_path, private.host, auth=basic())
+    kept = tmp_path / "certs.d" / private.host
+    kept.mkdir(parents=True)
+    (kept / "ca.crt").write_bytes(certificates.authority.read_bytes())
+    taken = take_image(private.reference(NAME), (), work, OnThisMachine(certificates=tmp_path / "certs.d"))
+    demand_whole(taken, image, work)
+
+
+def test_the_authority_of_one_registry_vouches_for_no_other(
+    private: Registry, certificates: Certificates, work: Workplace, tmp_path: Path
+) -> None:
+    kept = tmp_path / "certs.d/127.0.0.1:1"
+    kept.mkdir(parents=True)
+    (kept / "ca.crt").write_bytes(certificates.authority.read_bytes())
+    with pytest.raises(UnreachableError, match="CERTIFICATE_VERIFY_FAILED"):
+        take_image(private.reference(NAME), (), work, OnThisMachine(certificates=tmp_path / "certs.d"))
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(private: Registry, work: Workplace) -> None:

@@ -18,3 +18,8 @@ def fetched(found: Found, credentials: Credentials, work: Workplace) -> dict[str
             transfer(wanted, work.client, work.cache, work.meter)
     places = (work.cache.path(file.sha256) for file in found.files)
     return dict(zip(names(found), (place.read_bytes() for place in places), strict=True))
+
+
+def said_by(url: str) -> str:
+    """HOST:PORT of a hub that is not the publisher's own."""
+    return url.removeprefix("http://")

@@ -20,7 +20,7 @@ from installer.index.components import Model
 from tests.fakes.huggingface import Hub
 from tests.fakes.loopback_hub import Repository, Storage, sha256
 from tests.fakes.tiny_model import model_files, shard, weights
-from tests.integration.sources.model.taking import fetched, names
+from tests.integration.sources.model.taking import fetched, names, said_by
 
 ROOT = Path(__file__).parents[4]
 SPEC = ModelSpec("huggingface", "", "tiny", {}, (), "org/tiny", "main")
@@ -47,7 +47,8 @@ def test_a_model_is_locked_by_commit_and_digest(hub: Hub, repository: Repository
         assert file.sha256 == sha256(model_files()[name])
         assert file.size == len(model_files()[name])
         assert file.url == f"{hub.url}/org/tiny/resolve/{commit}/{name}"
-        assert (file.source, file.known_by, file.kind) == (f"huggingface org/tiny@{commit}", "hub", "model")
+        assert file.source == f"huggingface org/tiny@{commit}, as {said_by(hub.url)} said"
+        assert (file.known_by, file.kind) == ("hub", "model")
 
 
 def test_locking_fetches_what_must_be_read_and_no_weights(hub: Hub, storage: Storage, work: Workplace) -> None:
@@ -82,7 +83,7 @@ def test_a_tag_or_branch_becomes_its_commit(hub: Hub, repository: Repository, wo
     old = repository.push(revision, model_files() | {"merges.txt": b"old\n"})
     repository.push("main", model_files())
     found = huggingface.find(replace(SPEC, revision=revision), work)
-    assert found.files[0].source == f"huggingface org/tiny@{old}"
+    assert found.files[0].source == f"huggingface org/tiny@{old}, as {said_by(hub.url)} said"
     assert by_name(found)["merges.txt"].sha256 == sha256(b"old\n")
     assert huggingface.find(replace(SPEC, revision=old), work).files == found.files
 

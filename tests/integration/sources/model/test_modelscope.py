@@ -14,7 +14,7 @@ from installer.index.components import Model
 from tests.fakes.loopback_hub import Repository, Storage, sha256
 from tests.fakes.modelscope import ModelScopeHub
 from tests.fakes.tiny_model import model_files, shard, weights
-from tests.integration.sources.model.taking import fetched, names
+from tests.integration.sources.model.taking import fetched, names, said_by
 
 SPEC = ModelSpec("modelscope", "", "tiny", {}, (), "org/tiny", "master")
 TAKEN = sorted(name for name in model_files() if not name.startswith("."))
@@ -32,7 +32,10 @@ def test_a_model_is_locked_by_commit_and_digest(
     for name, file in zip(TAKEN, found.files, strict=True):
         assert file.sha256 == sha256(model_files()[name])
         assert file.url == f"{modelscope.url}/api/v1/models/org/tiny/repo?Revision={commit}&FilePath={name}"
-        assert (file.source, file.known_by) == (f"modelscope org/tiny@{commit}", "hub")
+        assert (file.source, file.known_by) == (
+            f"modelscope org/tiny@{commit}, as {said_by(modelscope.url)} said",
+            "hub",
+        )
 
 
 def test_locking_fetches_settings_and_no_weights(modelscope: ModelScopeHub, storage: Storage, work: Workplace) -> None:
@@ -64,7 +67,9 @@ def test_where_commits_are_not_served_the_digests_are_the_pin_and_the_lock_says_
 ) -> None:
     setattr(modelscope, attribute, False)
     found = source.find(SPEC, work)
-    assert {file.source for file in found.files} == {f"modelscope org/tiny@master, {UNPINNED}"}
+    assert {file.source for file in found.files} == {
+        f"modelscope org/tiny@master, as {said_by(modelscope.url)} said, {UNPINNED}"
+    }
     assert all("Revision=master&" in file.url for file in found.files)
     repository.push("master", model_files() | {shard(1, 2): weights("other", 100_000)})
     with pytest.raises(DamagedError, match="expected"):
@@ -74,7 +79,7 @@ def test_where_commits_are_not_served_the_digests_are_the_pin_and_the_lock_says_
 def test_a_tag_or_commit_may_be_asked_for(modelscope: ModelScopeHub, repository: Repository, work: Workplace) -> None:
     old = repository.push("v1.0", model_files() | {"merges.txt": b"old\n"})
     by_tag = source.find(replace(SPEC, revision="v1.0"), work)
-    assert by_tag.files[0].source == f"modelscope org/tiny@{old}"
+    assert by_tag.files[0].source == f"modelscope org/tiny@{old}, as {said_by(modelscope.url)} said"
     assert source.find(replace(SPEC, revision=old), work).files == by_tag.files
 
 

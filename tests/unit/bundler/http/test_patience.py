@@ -2,7 +2,7 @@
 
 import pytest
 
-from bundler.http.patience import Patience, TroubleError, Trying, pause_after, wished_seconds
+from bundler.http.patience import Patience, TroubleError, Trying, pause_after, reset_seconds, wished_seconds
 from installer.errors import DamagedError, UnreachableError
 
 NOW = 1_800_000_000.0  # Fri, 15 Jan 2027 08:00:00 GMT
@@ -65,6 +65,8 @@ def test_only_a_pause_that_is_felt_is_told() -> None:
     [
         ("0", 0.0),
         ("120", 120.0),
+        ("1800000030", 30.0),
+        ("1799999000", 0.0),
         (" 7 ", 7.0),
         ("Fri, 15 Jan 2027 08:00:30 GMT", 30.0),
         ("Fri, 15 Jan 2027 07:00:00 GMT", 0.0),
@@ -91,3 +93,27 @@ def test_a_wish_for_hours_ends_the_run(wish: str) -> None:
     with pytest.raises(UnreachableError, match="wants to be left alone for") as caught:
         patience([]).trying("x").pause(TroubleError("busy", retry_after=wish))
     assert "wait that long" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ('"api";r=0;t=123', 123.0),
+        ('"api"; r=0; t=7', 7.0),
+        ('"api";r=40;t=3000, "resolvers";r=0;t=30', 30.0),
+        ('"api";t=5', 5.0),
+        ("limit=100, remaining=0", None),
+        ('"api";r=0;t=soon', None),
+        ("", None),
+    ],
+)
+def test_when_a_servers_count_begins_anew(header: str, seconds: float | None) -> None:
+    assert reset_seconds(header) == seconds
+
+
+def test_what_else_is_known_counts_where_the_server_wishes_nothing() -> None:
+    pauses: list[float] = []
+    trying = patience(pauses, chance=0.0).trying("x")
+    trying.pause(TroubleError("busy", unless_said=30.0))
+    trying.pause(TroubleError("busy", retry_after="5", unless_said=30.0))
+    assert pauses == [30, 5]

@@ -67,6 +67,12 @@ TABLE: list[tuple[str, str, str, Change]] = [
     ("package-conflict", "error", T4, packages(Made("gcc", conflicts=(Relation("cpp"),)), Made("cpp"))),
     ("named-file", "error", T4, serve("--chat-template, /files/chat.jinja")),
     ("image-architecture", "error", T4, Change(architecture="arm64")),
+    (
+        "mirror-names-the-image",
+        "warning",
+        T4,
+        text("post1, source: registry", "post1, source: registry, mirrors: [mirror.lan]"),
+    ),
     ("no-vllm", "error", T4, Change(versions={"vllm": None})),
     ("mp-across-nodes", "error", T4, text("backend: auto", "backend: mp")),
     ("mp-across-nodes", "error", L40S, Change(versions={"vllm": "0.17.1"}, text=("backend: auto", "backend: mp"))),
@@ -135,6 +141,12 @@ def test_a_finding_bears_the_name_of_its_rule_and_a_remedy(
         assert (finding.severity == "error") == (finding.exit_code in {2, 6})
 
 
+def test_a_mirror_may_carry_what_a_digest_names(tmp_path: Path) -> None:
+    ref = "vllm/vllm-openai:v0.6.4.post1"
+    pinned = text(f"{ref}, source: registry", f"{ref}@sha256:{'a' * 64}, source: registry, mirrors: [mirror.lan]")
+    assert only(look(tmp_path, T4, pinned), "mirror-names-the-image") == []
+
+
 def test_vocabularies_that_are_shipped_and_named_satisfy_harmony(tmp_path: Path) -> None:
     files = [f"{{url: 'https://m/{name}', name: {name}.tiktoken}}" for name in ("o200k_base", "cl100k_base")]
     shipped = Change(text=("cluster:", f"files: [{', '.join(files)}]\ncluster:"), config={"model_type": "gpt_oss"})
@@ -142,7 +154,12 @@ def test_vocabularies_that_are_shipped_and_named_satisfy_harmony(tmp_path: Path)
     assert finding.fix == 'set cluster.env: {TIKTOKEN_ENCODINGS_BASE: "/files"}'
     named = replace(shipped, text=(T4_ENV, f"{T4_ENV[:-1]}, TIKTOKEN_ENCODINGS_BASE: /files}}"))
     (finding,) = only(look(tmp_path, T4, named), "hidden-harmony")
-    assert finding.fix.startswith("add to files: {url: ..., name: o200k_base.tiktoken}")
+    assert finding.fix == (
+        "add to files: {url: https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken, "
+        "sha256: 446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d, name: o200k_base.tiktoken}, "
+        "{url: https://openaipublic.blob.core.windows.net/encodings/cl100k_base.tiktoken, "
+        "sha256: 223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7, name: cl100k_base.tiktoken}"
+    )
 
 
 def test_what_a_rule_needs_and_nobody_knows_yet_is_no_finding(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from bundler.model_rules.code import missing_programs, pickles, programs
 from tests.unit.bundler.model_rules.folder import said_by
 
 
-@pytest.mark.parametrize("ending", ["bin", "pt", "pth", "ckpt", "pkl", "pickle", "joblib", "h5", "keras", "BIN", "Pkl"])
+@pytest.mark.parametrize(
+    "ending", ["bin", "pt", "pth", "ckpt", "pkl", "pickle", "joblib", "h5", "keras", "npy", "BIN", "Pkl"]
+)
 def test_pickles_need_to_be_allowed(tmp_path: Path, ending: str) -> None:
     (tmp_path / f"weights.{ending}").touch()
     assert len(said_by(pickles, tmp_path)) == 1

@@ -2,6 +2,8 @@
 
 import json
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,49 @@ def test_the_formats_own_limit_holds_also_where_the_file_is_longer(tmp_path: Pat
     with path.open("r+b") as file:
         file.truncate(1 << 30)
     assert "a header of 100000001 bytes" in said_by(broken_weights, tmp_path)[0]
+
+
+def test_a_header_that_is_too_long_to_be_checked_is_refused_with_words(tmp_path: Path) -> None:
+    assert "cannot be checked here" in said(tmp_path, b"{" + b" " * (17 << 20) + b"}", 0)
+
+
+@pytest.mark.parametrize(
+    "value", [b'{"dtype": "U8", "shape": [' + b"9," * 1_000_000 + b'9], "data_offsets": [0, 1]}', b"[" * 8_000_000]
+)
+def test_the_description_of_a_tensor_is_short(tmp_path: Path, value: bytes) -> None:
+    """A product of a million factors takes minutes."""
+    assert "the description of a tensor" in said(tmp_path, b'{"a": ' + value + b"}", 1)
+
+
+def test_a_tensor_has_few_dimensions(tmp_path: Path) -> None:
+    assert "33 dimensions" in said(tmp_path, {"a": tensor(0, 1, "U8", *([1] * 33))}, 1)
+    assert said(tmp_path, {"a": tensor(0, 1, "U8", *([1] * 32))}, 1) == ""
+
+
+def test_the_longest_header_takes_less_than_200_mib(tmp_path: Path) -> None:
+    tensors = (b'"%d":{"dtype":"U8","shape":[1],"data_offsets":[%d,%d]}' % (at, at, at + 1) for at in range(230_000))
+    write(tmp_path, b"{" + b",".join(tensors) + b"}", 230_000)
+    program = (
+        "import pathlib, resource, sys\n"
+        "from bundler.model_rules.safetensors import check_safetensors\n"
+        "check_safetensors(pathlib.Path(sys.argv[1]))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    done = subprocess.run(
+        (sys.executable, "-c", program, str(tmp_path / "model.safetensors")), capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 200 << 10  # KiB
+
+
+def test_metadata_are_strings_of_any_length(tmp_path: Path) -> None:
+    metadata = {"format": "pt", 'a "quoted" one\\': "x}" * 10_000 + "\\", "three": "\u00e9"}
+    assert said(tmp_path, {"__metadata__": metadata, "a": tensor(0, 1)}, 1) == ""
+    assert "no whole safetensors" in said(tmp_path, {"__metadata__": {"a": [[]]}}, 0)
+
+
+@pytest.mark.parametrize("header", [b'{"a":{}', b'{"a" {}}', b"{} x", b"{,}", b'{"__metadata__":{},}', b'{"a'])
+def test_a_header_that_is_no_json_is_refused(tmp_path: Path, header: bytes) -> None:
+    assert "no whole safetensors" in said(tmp_path, header, 0)
 
 
 @pytest.mark.parametrize("size", [0, 1, 7])

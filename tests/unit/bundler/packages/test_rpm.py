@@ -1,6 +1,7 @@
 """An rpm's header becomes facts; what is none, or not whole, is refused."""
 
 import random
+import struct
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,32 @@ def test_no_flipped_byte_is_a_bug_or_goes_unseen(tmp_path: Path) -> None:
         except AirgapError:
             continue
         assert facts == read(tmp_path, whole), place
+
+
+LEAD = b"\xed\xab\xee\xdb" + bytes(92)
+
+
+def made_header(entries: list[tuple[int, int, int, int]], store: bytes, *, length: int | None = None) -> bytes:
+    counts = struct.pack(">II", len(entries), len(store) if length is None else length)
+    index = b"".join(struct.pack(">IIII", *entry) for entry in entries)
+    return b"\x8e\xad\xe8\x01" + bytes(4) + counts + index + store
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        (made_header([], b"", length=64 << 20), "a header of 67108864 bytes"),
+        (made_header([(1, 6, 0, 1)] * 1025, b"x\0"), "a header of 1025 entries"),
+        (made_header([(1, 8, 0, 1 << 31)], bytes(100)), "more than 1048576 values"),
+        (made_header([(1, 8, 0, 1000), (2, 8, 0, 1000)], bytes(1500)), "lie over each other"),
+        (made_header([(1, 7, 0, 1000), (2, 7, 0, 1000)], bytes(1500)), "lie over each other"),
+        (made_header([(1, 8, 0, 3)], b"a\0b\0"), "cut or changed"),
+        (b"\0" + made_header([], b""), "no header begins at byte 96"),
+    ],
+)
+def test_a_header_that_would_fill_the_memory_is_not_parsed(tmp_path: Path, header: bytes, said: str) -> None:
+    with pytest.raises(DamagedError, match=said):
+        read(tmp_path, LEAD + header)
+    first = made_header([], b"")
+    with pytest.raises(DamagedError, match="112" if "96" in said else said):
+        read(tmp_path, LEAD + first + header)

@@ -73,6 +73,8 @@ def document() -> dict[str, Any]:
             "manifest": DIGEST,
             "diff_ids": [DIGEST],
             "versions": {"vllm": "0.6.4"},
+            "entrypoint": ["vllm", "serve"],
+            "architecture": "amd64",
         },
         "model": {"name": "tiny", "allow": ["pickle"]},
         "files": [file(path, kind) for path, kind in paths.items()],

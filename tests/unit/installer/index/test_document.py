@@ -75,7 +75,7 @@ def test_a_field_of_the_wrong_type_is_malformed(path: Path) -> None:
 
 def is_free(path: Path) -> bool:
     """Whether a text may be empty: what is handed on to the server, or only shown."""
-    return {"env", "args", "versions"} & set(path[:-1]) != set()
+    return {"env", "args", "versions", "entrypoint"} & set(path[:-1]) != set()
 
 
 def test_a_text_of_a_mebibyte_is_malformed() -> None:
@@ -111,6 +111,23 @@ PLACES: tuple[Path, ...] = (
 def test_an_unknown_field_is_malformed(path: Path) -> None:
     with pytest.raises(MalformedError, match=r"surprise: unknown key"):
         parse_index(encoded(changed((*path, "surprise"), 1)))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("architecture", "arm64"),
+        ("architecture", ""),
+        ("architecture", None),
+        ("entrypoint", "vllm serve"),
+        ("entrypoint", [1]),
+        ("entrypoint", ["a\nb"]),
+        ("entrypoint", None),
+    ],
+)
+def test_what_an_image_runs_and_on_which_machines_is_read_strictly(field: str, value: object) -> None:
+    with pytest.raises(MalformedError, match=f"image.{field}"):
+        parse_index(encoded(changed(("image", field), value)))
 
 
 @pytest.mark.parametrize("value", [0, 2, "1", True, None, 1.0])

@@ -130,6 +130,17 @@ def test_what_rpm_refuses_is_refused_before_any_change(node: FakeNode, tmp_path:
     assert node.changes.done == before
 
 
+def test_headers_that_rpm_refuses_are_refused_before_the_rest_is_installed(node: FakeNode, tmp_path: Path) -> None:
+    """They need perl, which the bundle lacks here."""
+    made = make_bundle(tmp_path / "bundle", replace(CENTOS, packages=(CENTOS.packages[0], CENTOS.packages[4])))
+    step = step_of(made, stage(node, made))
+    node.rpm.database |= {"kernel-devel": OLD}
+    node.changes.forget()
+    with pytest.raises(RefusedError, match="perl is needed by kernel-devel"):
+        step.apply(node)
+    assert node.changes.done == []
+
+
 def test_a_package_copy_that_changed_is_not_installed(node: FakeNode, step: InstallPackages) -> None:
     spoil(node.at(step.staging.place_of(step.files[0])))
     with pytest.raises(DamagedError):

@@ -7,7 +7,7 @@ from bundler.cache import Cache
 from bundler.progress import unwatched
 from bundler.sources.image.archive import take_image
 from bundler.sources.image.docker_save.cutting import cut
-from installer.errors import AirgapError, DamagedError, RefusedError, UsageError
+from installer.errors import AirgapError, DamagedError, EnvironmentProblemError, RefusedError, UsageError
 from tests.unit.bundler.sources.image.docker_save.docker_streams import FakeImage, pieces, tar
 
 REFERENCE = "vllm/vllm-openai:v0.7.0"
@@ -77,3 +77,13 @@ def test_what_is_no_archive_is_named_as_such(tmp_path: Path, cache: Cache, conte
     (tmp_path / "image.tar").write_bytes(content)
     with pytest.raises(AirgapError, match=r"image\.tar: "):
         take_image(REFERENCE, tmp_path / "image.tar", cache, unwatched)
+
+
+def test_an_archive_without_room_is_not_read(tmp_path: Path, cache: Cache) -> None:
+    archive = tmp_path / "image.tar"
+    with archive.open("wb") as file:
+        file.write(IMAGE.saved_by_25())
+        file.truncate(1 << 43)  # holes
+    with pytest.raises(EnvironmentProblemError, match=r"image\.tar: no room for 8\.0 TiB"):
+        take_image(REFERENCE, archive, cache, unwatched)
+    assert not (cache.folder / "sha256").exists()

@@ -10,7 +10,7 @@ from bundler.progress import Advance
 from bundler.sources.image import taken_before
 from bundler.sources.image.docker import Found, take_from
 from bundler.sources.image.layout import Parts
-from installer.errors import RefusedError
+from installer.errors import EnvironmentProblemError, RefusedError
 from tests.unit.bundler.sources.image.docker_save.docker_streams import FakeImage, pieces, tar
 
 REFERENCE = "vllm/vllm-openai:v0.32.0"
@@ -21,14 +21,15 @@ IMAGE = FakeImage((tar({METADATA: b"x"}), tar({"etc/note": b"y" * 20_000})))
 class FakeDaemon:
     """A daemon with one image, which counts how often it had to save it."""
 
-    def __init__(self, image: FakeImage) -> None:
+    def __init__(self, image: FakeImage, size: int | None = None) -> None:
         self.image = image
+        self.size = sum(map(len, image.layers)) if size is None else size
         self.saved = 0
 
     def find(self, reference: str) -> Found:
         if reference != REFERENCE:
             raise AssertionError(f"nobody should ask for {reference}")
-        return Found(self.image.id, self.image.system, self.image.architecture, sum(map(len, self.image.layers)))
+        return Found(self.image.id, self.image.system, self.image.architecture, self.size)
 
     def save(self, image_id: str) -> Iterator[bytes]:
         if image_id != self.image.id:
@@ -64,6 +65,7 @@ def test_an_image_is_taken_as_the_daemon_has_it(cache: Cache) -> None:
     assert taken.image.config == IMAGE.id
     assert taken.image.versions == {"vllm": "0.32.0"}
     assert len(taken.image.diff_ids) == 2
+    assert (taken.image.entrypoint, taken.image.architecture) == ((), "amd64")
     assert all(file.sha256 in cache and file.source == f"docker image {REFERENCE}" for file in taken.files)
 
 
@@ -110,6 +112,13 @@ def test_another_image_of_the_same_name_is_saved(cache: Cache) -> None:
 def test_an_image_for_another_platform_is_refused_before_it_is_saved(cache: Cache) -> None:
     daemon = FakeDaemon(FakeImage(IMAGE.layers, architecture="arm64"))
     with pytest.raises(RefusedError, match="linux/arm64"):
+        take_from(daemon, REFERENCE, cache, Listener())
+    assert daemon.saved == 0
+
+
+def test_an_image_without_room_is_not_saved(cache: Cache) -> None:
+    daemon = FakeDaemon(IMAGE, size=1 << 60)
+    with pytest.raises(EnvironmentProblemError, match="no room for"):
         take_from(daemon, REFERENCE, cache, Listener())
     assert daemon.saved == 0
 

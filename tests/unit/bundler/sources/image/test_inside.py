@@ -3,7 +3,7 @@ import pytest
 from bundler.sources.image.configuration import Configuration
 from bundler.sources.image.inside import Inside, fold
 from bundler.sources.image.layers.contents import LayerContents
-from bundler.sources.image.layers.tar_headers import Member
+from bundler.tar_headers import Member
 from installer.errors import RefusedError
 from installer.index.strict import Place
 

@@ -7,10 +7,15 @@ import pytest
 from bundler.cache import Cache, Stored
 from bundler.lock import LockedImage
 from bundler.sources.image.layout import Layer, Origin, Parts, lay_out
+from installer.index.components import Image
 from installer.index.names import check_names
+from installer.index.strict import Place
 
 ORIGIN = Origin("vllm/vllm-openai:v0.6.4", "docker image vllm/vllm-openai:v0.6.4", "first use")
-CONFIG = b'{"os": "linux",\t"architecture": "amd64"}'
+CONFIG = (
+    b'{"os": "linux",\t"architecture": "amd64", "config": {"Entrypoint": ["vllm", "serve"]}, '
+    b'"rootfs": {"diff_ids": []}}'
+)
 
 
 @pytest.fixture
@@ -24,10 +29,10 @@ def store(cache: Cache, data: bytes) -> Stored:
         return file.keep()
 
 
-def laid_out(cache: Cache) -> LockedImage:
+def laid_out(cache: Cache, config: bytes = CONFIG) -> LockedImage:
     one, two = store(cache, b"one"), store(cache, b"two")
     layers = (Layer("sha256:" + "1" * 64, one), Layer("sha256:" + "2" * 64, two), Layer("sha256:" + "1" * 64, one))
-    return lay_out(Parts(CONFIG, layers, {"vllm": "0.6.4"}), ORIGIN, cache)
+    return lay_out(Parts(config, layers, {"vllm": "0.6.4"}), ORIGIN, cache)
 
 
 def contents(image: LockedImage, cache: Cache) -> dict[str, bytes]:
@@ -48,6 +53,18 @@ def test_blobs_are_named_by_their_digest(cache: Cache) -> None:
     blobs = [file for file in laid_out(cache).files if "/blobs/" in file.path]
     assert len(blobs) == 4
     assert all(file.path == f"image/blobs/sha256/{file.sha256}" for file in blobs)
+
+
+def test_what_it_runs_and_where_is_that_of_its_configuration(cache: Cache) -> None:
+    image = laid_out(cache).image
+    assert (image.entrypoint, image.architecture) == (("vllm", "serve"), "amd64")
+
+
+def test_an_entrypoint_of_several_lines_is_told_in_one(cache: Cache) -> None:
+    entrypoint = json.dumps(["sh", "-c", "one\ntwo" + "x" * 10_000])
+    config = CONFIG.replace(b'["vllm", "serve"]', entrypoint.encode())
+    image = laid_out(cache, config).image
+    assert Image.read(Place.of(json.loads(json.dumps(image.document())), "image")) == image
 
 
 def test_the_configuration_keeps_its_bytes_so_that_the_image_keeps_its_id(cache: Cache) -> None:

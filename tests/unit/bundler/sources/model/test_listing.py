@@ -62,6 +62,25 @@ def test_a_single_file_needs_no_index() -> None:
     assert taken(repo("model.safetensors", "pytorch_model.bin")) == ["model.safetensors"]
 
 
+MISTRAL = ("consolidated.safetensors", "params.json", "tekken.json")
+
+
+def test_mistrals_own_weights_are_a_second_copy() -> None:
+    assert taken(repo(*MISTRAL, *SHARDS, "model.safetensors.index.json")) == [
+        *SHARDS,
+        "model.safetensors.index.json",
+        *MISTRAL[1:],
+    ]
+    assert taken(repo(*MISTRAL, "model.safetensors")) == ["model.safetensors", *MISTRAL[1:]]
+    shards = ("consolidated-00001-of-00002.safetensors", "consolidated.safetensors.index.json")
+    assert taken(repo(*shards, "model.safetensors")) == ["model.safetensors"]
+
+
+def test_mistrals_own_weights_stay_where_they_are_the_only_ones() -> None:
+    assert taken(repo(*MISTRAL)) == [*MISTRAL]
+    assert taken(repo(*MISTRAL, *SHARDS)) == sorted((*MISTRAL, *SHARDS))
+
+
 def test_include_replaces_the_default_choice() -> None:
     there = repo(*NEEDED, *SECOND_COPIES, *FOR_PEOPLE)
     assert taken(there, ("*.gguf", "original/")) == [

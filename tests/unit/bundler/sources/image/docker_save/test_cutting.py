@@ -116,6 +116,7 @@ def test_what_the_manifest_names_must_be_there(cache: Cache) -> None:
 def test_a_manifest_of_two_images_is_refused_as_damage(cache: Cache) -> None:
     assert "one image" in damaged(tar({"manifest.json": b"[]"}), cache)
     assert "not JSON" in damaged(tar({"manifest.json": b"["}), cache)
+    assert "not JSON" in damaged(tar({"manifest.json": b"[" * 100_000}), cache)
 
 
 def test_links_that_lead_to_each_other_end(cache: Cache) -> None:
@@ -131,3 +132,10 @@ def test_a_stream_that_breaks_off_leaves_nothing_aside(cache: Cache, share: floa
     with pytest.raises(AirgapError, match="ends early"):
         cut(pieces(stream[: int(len(stream.rstrip(b"\0")) * share)]), cache, unwatched)
     assert aside(cache) == []
+
+
+def test_files_that_are_no_layers_are_not_gathered_without_end(cache: Cache) -> None:
+    large = b"x" * (15 << 20)
+    assert "more than 67108864 bytes of documents" in damaged(
+        tar({f"{number}.json": large for number in range(5)}), cache
+    )

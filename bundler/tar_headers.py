@@ -1,7 +1,7 @@
 """Tar headers read as they stream by: whose data follows, and how much. The data itself is never looked at."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from installer.errors import DamagedError
@@ -11,7 +11,10 @@ _LONGEST_EXTENSION = 1 << 20  # bytes of names; what else is that long is no hea
 _HEADER_ONLY = frozenset(b"123456")  # links, devices, folders, FIFOs: no data, whatever their size field says
 _LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL, _GNU_SPARSE = b"LKxgS"
 _EXTENSIONS = frozenset((_LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL))
-_PAX_RECORD = re.compile(rb"(\d+) ([^=]+)=")
+_PAX_RECORD = re.compile(rb"([0-9]{1,7}) ([^=]{1,1024})=")
+_PAX_SIZE = re.compile(rb"[0-9]{1,18}")
+_OCTAL = re.compile(rb"[0-7]*")
+_USED = (b"path", b"linkpath", b"size")  # all else that many extensions in a row hold would only be gathered
 _ZEROS = bytes(RECORD)
 
 
@@ -27,6 +30,10 @@ class Member:
     @property
     def is_file(self) -> bool:
         return self.kind in b"0\0"
+
+    @property
+    def is_folder(self) -> bool:
+        return self.kind == ord("5")
 
     @property
     def is_link(self) -> bool:
@@ -53,7 +60,7 @@ class Headers:
         elif member.kind == _LONG_LINK:
             self._extended[b"linkpath"] = data.split(b"\0", 1)[0]
         elif member.kind == _PAX:
-            self._extended |= dict(_pax_records(data))
+            self._extended |= {key: value for key, value in _pax_records(data) if key in _USED}
 
     def read(self, header: bytes) -> Member:
         kind = header[156]
@@ -66,7 +73,7 @@ class Headers:
         return Member(
             name=extended.get(b"path") or _name(header),
             kind=kind,
-            size=0 if kind in _HEADER_ONLY else int(extended.get(b"size", size)),
+            size=0 if kind in _HEADER_ONLY else _extended_size(extended, size),
             link=extended.get(b"linkpath") or header[157:257].split(b"\0", 1)[0],
         )
 
@@ -144,15 +151,28 @@ def _name(header: bytes) -> bytes:
 def _number(field: bytes) -> int:
     if field[0] & 0x80:  # GNU's base 256, from 8 GiB on
         return int.from_bytes(field, "big") & ((1 << 88) - 1)
-    try:
-        return int(field.strip(b" \0") or b"0", 8)
-    except ValueError:
-        raise DamagedError(f"not a tar: a size of {field!r}") from None
+    digits = field.strip(b" \0")
+    if not _OCTAL.fullmatch(digits):
+        raise DamagedError(f"not a tar: a size of {field!r}")
+    return int(digits or b"0", 8)
+
+
+def _extended_size(extended: Mapping[bytes, bytes], size: int) -> int:
+    stated = extended.get(b"size")
+    if stated is None:
+        return size
+    if not _PAX_SIZE.fullmatch(stated):
+        raise DamagedError(f"not a tar: a size of {stated[:40]!r}")
+    return int(stated)
 
 
 def _pax_records(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """``LENGTH KEY=VALUE`` and a line feed, where the length is that of the whole record."""
     at = 0
-    while match := _PAX_RECORD.match(data, at):
-        end = at + int(match[1])
+    while at < len(data) and data[at]:
+        match = _PAX_RECORD.match(data, at)
+        end = at + int(match[1]) if match else at
+        if match is None or not match.end() < end <= len(data):
+            raise DamagedError(f"not a tar: a PAX record that begins with {data[at : at + 40]!r}")
         yield match[2], data[match.end() : end - 1]
-        at = max(end, match.end())
+        at = end

@@ -3,7 +3,7 @@ import tarfile
 
 import pytest
 
-from bundler.sources.image.layers.tar_headers import MemberNames, is_header
+from bundler.tar_headers import MemberNames, is_header
 from installer.errors import DamagedError
 
 LONG = "a-folder-with-a-long-name/" * 12 + "file"
@@ -97,3 +97,30 @@ def test_a_header_is_told_from_other_content() -> None:
     assert not is_header(b'{"schemaVersion": 2}')
     assert not is_header(b"\x1f\x8b".ljust(512, b"x"))
     assert not is_header(b"{".ljust(512))
+
+
+def extended(*records: bytes) -> bytes:
+    data = b"".join(records)
+    extension = bytes(header(b"x", b"%011o" % len(data), b"x")) + data + bytes(-len(data) % 512)
+    return extension + bytes(header(b"file", b"0", b"0"))
+
+
+@pytest.mark.parametrize("size", [b"-1536", b"zz", b"9" * 5000, b"1_0", b"+1", b" 1"])
+def test_a_pax_size_is_a_plain_number(size: bytes) -> None:
+    """-1536 would lead back to the header that says so, for ever."""
+    length = len(size) + 9
+    record = b"%d size=%s\n" % (length, size) if length < 100 else b"%d size=%s\n" % (len(size) + 11, size)
+    with pytest.raises(DamagedError, match="not a tar: a size of"):
+        names(extended(record), 512)
+
+
+@pytest.mark.parametrize("length", [b"0", b"3", b"9" * 5000, b"12345678", b"99"])
+def test_a_pax_record_ends_behind_its_own_start_and_in_its_header(length: bytes) -> None:
+    with pytest.raises(DamagedError, match="not a tar: a PAX record"):
+        names(extended(length + b" path=x\n"), 512)
+
+
+@pytest.mark.parametrize("size", [b"-0000001000", b"0o10", b"1_0"])
+def test_a_size_in_a_header_is_octal_and_nothing_else(size: bytes) -> None:
+    with pytest.raises(DamagedError, match="not a tar: a size of"):
+        names(bytes(header(b"x", size, b"0")), 512)
