@@ -33,7 +33,7 @@ def build_testbed(inputs: Inputs, docker: HostDocker, folder: Path) -> Built:
 
 
 def build_large(inputs: Inputs, model: Path, docker: HostDocker, folder: Path) -> Built:
-    return _build(_large_manifest(inputs.small_image, model), docker, folder)
+    return _build(_large_manifest(inputs.image, model), docker, folder)
 
 
 def _build(manifest: str, docker: HostDocker, folder: Path) -> Built:
