@@ -1,11 +1,13 @@
 """The host's own dockerd, where the images are made: network, mounts, data and sockets apart from any other."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Self
 
@@ -18,7 +20,10 @@ STOP_SECONDS = 30
 
 
 class HostDocker:
-    """``start``, use through ``socket`` (``DOCKER_HOST=unix://...``), ``stop``; the images stay in ``folder``."""
+    """``with HostDocker(build) as docker``: used through ``docker.address``; the images stay in ``folder``.
+
+    Several programs may be inside at the same time: the first starts the daemon, the last stops it.
+    """
 
     def __init__(self, build: Path) -> None:
         self.folder = build / "host-docker"
@@ -28,22 +33,38 @@ class HostDocker:
         self._pidfile = self.folder / "dockerd.pid"
         self._exec_root = self.folder / "exec"
         self._daemon: subprocess.Popen[bytes] | None = None
+        self._inside = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        self.start()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._alone():
+            users = self._inside.enter_context((self.folder / "users").open("w"))
+            fcntl.flock(users, fcntl.LOCK_SH)
+            self._inside.callback(self._leave, users)
+            self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """One that ran before goes on running."""
-        if self._daemon:
-            self.stop()
+        with self._alone():
+            self._inside.close()
 
     @property
     def address(self) -> str:
         return f"unix://{self.socket}"
 
-    def start(self) -> None:
-        """Does nothing where it runs already."""
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While this lasts, nobody else comes in or leaves."""
+        with (self.folder / "door").open("w") as door:
+            fcntl.flock(door, fcntl.LOCK_EX)
+            yield
+
+    def _leave(self, users: IO[str]) -> None:
+        with contextlib.suppress(BlockingIOError):  # another one is inside
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.stop()
+
+    def _start(self) -> None:
         if self._answers():
             return
         self.stop()

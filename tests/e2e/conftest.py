@@ -20,25 +20,35 @@ def made() -> Inputs:
 
 
 @pytest.fixture(scope="session")
-def release(made: Inputs) -> Release:
-    return _build(made, "release", Wish())
+def prefix(worker_id: str) -> str:
+    """Of all that this process makes: another may test at the same time."""
+    return "e2e" if worker_id == "master" else f"e2e{worker_id}"
 
 
 @pytest.fixture(scope="session")
-def mp_release(made: Inputs) -> Release:
-    return _build(made, "mp-release", Wish(backend="mp"))
+def bundles_folder(prefix: str) -> Path:
+    return BUILD / "e2e" / prefix
 
 
-def _build(made: Inputs, name: str, wish: Wish) -> Release:
-    folder = BUILD / "e2e" / name
+@pytest.fixture(scope="session")
+def release(made: Inputs, bundles_folder: Path) -> Release:
+    return _build(made, bundles_folder / "release", Wish())
+
+
+@pytest.fixture(scope="session")
+def mp_release(made: Inputs, bundles_folder: Path) -> Release:
+    return _build(made, bundles_folder / "mp-release", Wish(backend="mp"))
+
+
+def _build(made: Inputs, folder: Path, wish: Wish) -> Release:
     bundles.clear(folder)
     return bundles.build(made, HostDocker(BUILD), folder, wish)
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
+def site(prefix: str) -> Iterator[Site]:
     """Two nodes with no route to anywhere, and a third one for what must not touch them."""
-    with Site(BUILD, "e2e", ("head", "worker", "spare")) as site:
+    with Site(BUILD, prefix, ("head", "worker", "spare")) as site:
         yield site
 
 

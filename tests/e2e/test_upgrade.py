@@ -29,11 +29,10 @@ UPGRADE = ("vllm-airgap", "install", LATER, "--yes")
 HALF_DONE = (*("-name", "*,new"), "-o", *("-name", "*,incoming"), "-o", *("-name", "*.partial"))
 
 
-def _next(made: Inputs, release: Release, name: str, wish: Wish) -> Release:
-    folder = BUILD / "e2e" / f"{name}-release"
+def _next(made: Inputs, release: Release, folder: Path, wish: Wish) -> Release:
     bundles.clear(folder)
     folder.mkdir(parents=True)
-    return next_release.build(made, HostDocker(BUILD), release, folder / name, wish)
+    return next_release.build(made, HostDocker(BUILD), release, folder / folder.name, wish)
 
 
 @pytest.fixture(scope="module")
@@ -46,19 +45,19 @@ def installs(made: Inputs, release: Release, head: Node, worker: Node) -> list[P
 
 
 @pytest.fixture(scope="module")
-def later(made: Inputs, release: Release, installs: list[Popen[bytes]]) -> Release:
-    return _next(made, release, "later", Wish(sequence=2, max_model_len=384))
+def later(made: Inputs, release: Release, bundles_folder: Path, installs: list[Popen[bytes]]) -> Release:
+    return _next(made, release, bundles_folder / "later", Wish(sequence=2, max_model_len=384))
 
 
 @pytest.fixture(scope="module")
-def twin(made: Inputs, release: Release, installs: list[Popen[bytes]]) -> Release:
+def twin(made: Inputs, release: Release, bundles_folder: Path, installs: list[Popen[bytes]]) -> Release:
     """Signed by the same key as sequence 2, too: what a maker must not do, and `bundle build` refuses."""
-    return _next(made, release, "twin", Wish(sequence=2, max_model_len=256))
+    return _next(made, release, bundles_folder / "twin", Wish(sequence=2, max_model_len=256))
 
 
 @pytest.fixture(scope="module")
-def third(made: Inputs, later: Release) -> Release:
-    return _next(made, later, "third", Wish(sequence=3))
+def third(made: Inputs, later: Release, bundles_folder: Path) -> Release:
+    return _next(made, later, bundles_folder / "third", Wish(sequence=3))
 
 
 @pytest.fixture(scope="module", autouse=True)

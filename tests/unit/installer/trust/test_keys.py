@@ -71,13 +71,19 @@ DIGITS = parse_public_key(GOOD, "k").fingerprint
 PAIRS = [DIGITS[n : n + 2] for n in range(0, 64, 2)]
 
 
-@pytest.mark.parametrize("text", [DIGITS, DIGITS.upper(), ":".join(PAIRS), " ".join(PAIRS).upper(), f" {DIGITS} "])
+@pytest.mark.parametrize(
+    "text",
+    [DIGITS, DIGITS.upper(), ":".join(PAIRS), " ".join(PAIRS).upper(), f" {DIGITS} "],
+    ids=["plain", "upper case", "colons", "blanks", "padded"],
+)
 def test_a_fingerprint_is_read_as_people_write_it(text: str) -> None:
     assert parse_fingerprint(text) == DIGITS
 
 
 @pytest.mark.parametrize(
-    "text", ["", "ab12", DIGITS[:16], DIGITS[:-1], f"{DIGITS}0", f"{DIGITS[:-1]}g", DIGITS[:-1] + "\u0661"]
+    "text",
+    ["", "ab12", DIGITS[:16], DIGITS[:-1], f"{DIGITS}0", f"{DIGITS[:-1]}g", DIGITS[:-1] + "\u0661"],
+    ids=["empty", "short", "key ID", "one less", "one more", "no hex digit", "another script's digit"],
 )
 def test_a_fingerprint_is_all_of_its_digits(text: str) -> None:
     """A prefix proves nothing."""
