@@ -5,14 +5,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bundler.cache import Cache, Stored
 from bundler.cloning import clone, clone_or_link
-from bundler.digesting import Digests, digest_file, in_threads
+from bundler.digesting import Digests, in_threads
 from bundler.draft import Draft
 from bundler.filesystems import check_file_sizes
 from bundler.lock import Lock, LockedFile
 from bundler.manifest import Manifest
 from bundler.modes import FILE_MODE, PROGRAM_MODE
 from bundler.progress import Advance, Meter
+from bundler.rehashing import digest_again
 from bundler.sources.runtime.glibc import target_of
 from bundler.space import Need, demand_room
 from installer.errors import MalformedError
@@ -60,8 +62,8 @@ class Origins:
         return clone(self.in_place[path], target, FILE_MODE)
 
 
-def place_files(draft: Draft, files: Iterable[LockedFile], origins: Origins, meter: Meter) -> list[File]:
-    """Bring each of ``files`` into the bundle and hash it there or on the way.
+def place_files(draft: Draft, files: Iterable[LockedFile], origins: Origins, cache: Cache, meter: Meter) -> list[File]:
+    """Bring each of ``files`` into the bundle and hash it there or on the way. What is found, ``cache`` remembers.
 
     What is returned is what is there, which is not always what was locked: the caller compares.
     """
@@ -72,9 +74,12 @@ def place_files(draft: Draft, files: Iterable[LockedFile], origins: Origins, met
     demand_room((Need(draft.folder, copied, "the bundle"),))
 
     def place(path: str, advance: Advance) -> Digests:
+        expected = Stored(wanted[path].sha256, wanted[path].size)
         if path in placed:
-            return _read(draft.folder / path, advance)
-        return _copy(origins[path], draft, path, advance)
+            with draft.path(path).open("rb", buffering=0) as file:
+                return digest_again(file, expected, cache, advance)
+        with origins[path].open("rb", buffering=0) as file, draft.writing(path) as copy:
+            return digest_again(file, expected, cache, advance, copy.write)
 
     with meter("bundle", sum(file.size for file in wanted.values())) as advance:
         found = in_threads(place, wanted, advance)
@@ -122,16 +127,6 @@ def make_index(manifest: Manifest, lock: Lock, files: Iterable[File]) -> Index:
         model=replace(model, allow=manifest.model.allow),
         files=tuple(sorted(files, key=lambda file: file.path)),
     )
-
-
-def _read(path: Path, advance: Advance) -> Digests:
-    with path.open("rb", buffering=0) as file:
-        return digest_file(file, advance)
-
-
-def _copy(source: Path, draft: Draft, path: str, advance: Advance) -> Digests:
-    with source.open("rb", buffering=0) as file, draft.writing(path) as copy:
-        return digest_file(file, advance, copy.write)
 
 
 def _listed(locked: LockedFile, found: Digests) -> File:

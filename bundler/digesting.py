@@ -9,6 +9,7 @@ from io import FileIO
 from threading import Event
 from typing import TypeVar
 
+from bundler.cache import Stored
 from bundler.progress import Advance
 from installer.index.document import CHUNK
 from installer.trust.contents import workers
@@ -77,6 +78,18 @@ def digest_file(file: FileIO, advance: Advance, also: Callable[[memoryview], obj
             advance(count)
             this, other = other, this
         return hasher.digests()
+
+
+def digest_whole(file: FileIO, advance: Advance, also: Callable[[memoryview], object] | None = None) -> Stored:
+    """As ``digest_file``, without the chunks: half the work."""
+    buffer, whole, size = memoryview(bytearray(_BUFFER)), hashlib.sha256(), 0
+    while count := file.readinto(buffer):
+        whole.update(buffer[:count])
+        if also:
+            also(buffer[:count])
+        size += count
+        advance(count)
+    return Stored(whole.hexdigest(), size)
 
 
 class Stop:

@@ -58,7 +58,7 @@ class Gatherer:
         cached = [file for file in files if file.path not in in_place]
         fetch(self.manifest, self.lock, cached, self.sources, self.work)
         origins = Origins({file.path: self.work.cache.path(file.sha256) for file in cached}, in_place)
-        return {file.path: file for file in place_files(draft, files, origins, self.work.meter)}
+        return {file.path: file for file in place_files(draft, files, origins, self.work.cache, self.work.meter)}
 
     def _discard(self, draft: Draft, file: LockedFile, in_place: Mapping[str, Path]) -> None:
         if file.path in in_place:

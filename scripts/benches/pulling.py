@@ -41,7 +41,7 @@ def place(files: Sequence[LockedFile], work: Workplace, target: Path) -> None:
     """Into the bundle, each hashed again; nothing of it stays."""
     with drafting(target) as draft:
         origins = Origins({file.path: work.cache.path(file.sha256) for file in files}, {})
-        for file in place_files(draft, files, origins, unwatched):
+        for file in place_files(draft, files, origins, work.cache, unwatched):
             if file.sha256 not in work.cache:
                 raise SystemExit(f"{file.path}: is not what was fetched")
 

@@ -6,7 +6,8 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from bundler.digesting import Digests, digest_file, in_threads
+from bundler.cache import Stored
+from bundler.digesting import digest_whole, in_threads
 from bundler.lock import LockedFile
 from bundler.manifest import ModelSpec
 from bundler.progress import Advance, Meter
@@ -82,12 +83,12 @@ def _regular(name: str, path: Path) -> Path:
     return path.resolve()
 
 
-def _digest(path: Path, advance: Advance) -> Digests:
+def _digest(path: Path, advance: Advance) -> Stored:
     with path.open("rb", buffering=0) as file:
-        return digest_file(file, advance)
+        return digest_whole(file, advance)
 
 
-def _compare(expected: Mapping[str, str], found: Mapping[str, Digests]) -> None:
+def _compare(expected: Mapping[str, str], found: Mapping[str, Stored]) -> None:
     for name, sha256 in expected.items():
         if name not in found:
             raise UsageError(f"model.sha256: no file {printable(name)[:200]} in the model")
@@ -98,7 +99,7 @@ def _compare(expected: Mapping[str, str], found: Mapping[str, Digests]) -> None:
             )
 
 
-def _locked(spec: ModelSpec, name: str, found: Digests) -> LockedFile:
+def _locked(spec: ModelSpec, name: str, found: Stored) -> LockedFile:
     return LockedFile(
         path=f"model/{spec.name}/{name}",
         kind="model",
