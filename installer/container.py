@@ -11,6 +11,9 @@ CONTAINER = "vllm-airgap-node"
 LABEL = "vllm-airgap"
 CONFIG_LABEL = "vllm-airgap.config"
 CACHE = f"{STATE}/cache"  # compiled kernels outlive the container, so that a restart does not compile again
+_CACHE_INSIDE = "/root/.cache"
+# These two keep theirs elsewhere unless told, and would compile again at every start (Triton's ~/.triton, CUDA's ~/.nv).
+_CACHES = {"TRITON_CACHE_DIR": f"{_CACHE_INSIDE}/triton", "CUDA_CACHE_PATH": f"{_CACHE_INSIDE}/nv"}
 _MODELS_INSIDE = "/models"
 _FILES_INSIDE = "/files"  # what `files` of the manifest is named below
 _RAY_WITH_TOKENS = (2, 52)  # from this version on Ray has RAY_AUTH_MODE
@@ -39,7 +42,7 @@ def start_node(config: NodeConfig, image_id: str, config_digest: str, *, rdma: b
             if config.files_dir
             else ()
         ),
-        *("--mount", f"type=bind,source={CACHE},target=/root/.cache"),
+        *("--mount", f"type=bind,source={CACHE},target={_CACHE_INSIDE}"),
         *(word for name, target in _SILENCERS.items() for word in ("--mount", _fixed(name, target))),
         *(f"--env={name}={value}" for name, value in sorted(environment(config).items())),
         *("--entrypoint", program, image_id, *arguments),
@@ -63,6 +66,7 @@ def model_inside(config: NodeConfig) -> str:
 def environment(config: NodeConfig) -> dict[str, str]:
     """Of the container. Addresses are always named: without a default route vLLM and Ray guess wrong ones."""
     return {
+        **_CACHES,
         **config.cluster.env,
         "VLLM_HOST_IP": config.node_ip,
         "NCCL_SOCKET_IFNAME": f"={config.interface}",  # "=": this name exactly, not as a prefix

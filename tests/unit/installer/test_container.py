@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from installer.container import (
+    CACHE,
     CONTAINER,
     environment,
     in_node,
@@ -185,6 +186,12 @@ def test_nothing_in_the_container_asks_the_network(head: NodeConfig) -> None:
     found = environment(head)
     assert (found["HF_HUB_OFFLINE"], found["TRANSFORMERS_OFFLINE"], found["VLLM_NO_USAGE_STATS"]) == ("1", "1", "1")
     assert ",target=/etc/resolv.conf,readonly" in " ".join(options_of(head))
+
+
+def test_what_is_compiled_outlives_the_container_also_where_a_compiler_has_a_folder_of_its_own(head: NodeConfig) -> None:
+    found = environment(head)
+    assert (found["TRITON_CACHE_DIR"], found["CUDA_CACHE_PATH"]) == ("/root/.cache/triton", "/root/.cache/nv")
+    assert f"type=bind,source={CACHE},target=/root/.cache" in options_of(head)
 
 
 def test_the_bundles_variables_do_not_win_over_ours(head: NodeConfig) -> None:
