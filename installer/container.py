@@ -12,7 +12,7 @@ LABEL = "vllm-airgap"
 CONFIG_LABEL = "vllm-airgap.config"
 CACHE = f"{STATE}/cache"  # compiled kernels outlive the container, so that a restart does not compile again
 _CACHE_INSIDE = "/root/.cache"
-# These two keep theirs elsewhere unless told, and would compile again at every start (Triton's ~/.triton, CUDA's ~/.nv).
+# These two keep theirs elsewhere unless told (~/.triton, ~/.nv), and would compile again at every start.
 _CACHES = {"TRITON_CACHE_DIR": f"{_CACHE_INSIDE}/triton", "CUDA_CACHE_PATH": f"{_CACHE_INSIDE}/nv"}
 _MODELS_INSIDE = "/models"
 _FILES_INSIDE = "/files"  # what `files` of the manifest is named below

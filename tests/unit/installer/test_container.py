@@ -188,7 +188,7 @@ def test_nothing_in_the_container_asks_the_network(head: NodeConfig) -> None:
     assert ",target=/etc/resolv.conf,readonly" in " ".join(options_of(head))
 
 
-def test_what_is_compiled_outlives_the_container_also_where_a_compiler_has_a_folder_of_its_own(head: NodeConfig) -> None:
+def test_what_any_compiler_made_outlives_the_container(head: NodeConfig) -> None:
     found = environment(head)
     assert (found["TRITON_CACHE_DIR"], found["CUDA_CACHE_PATH"]) == ("/root/.cache/triton", "/root/.cache/nv")
     assert f"type=bind,source={CACHE},target=/root/.cache" in options_of(head)
