@@ -32,7 +32,6 @@ class HostDocker:
         self.log = self.folder / "dockerd.log"
         self._pidfile = self.folder / "dockerd.pid"
         self._exec_root = self.folder / "exec"
-        self._daemon: subprocess.Popen[bytes] | None = None
         self._inside = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -70,19 +69,18 @@ class HostDocker:
         self.stop()
         if not self.programs.exists():
             self._unpack_programs()
-        with self.log.open("wb") as log:
-            self._daemon = subprocess.Popen(
-                self._command(),
+        with self.log.open("wb") as log:  # no child of ours: it may outlive us, for others
+            subprocess.run(
+                ("setsid", "--fork", *self._command()),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=self._environment(),
-                start_new_session=True,
+                check=True,
             )
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
-            if self._daemon.poll() is not None or time.monotonic() > deadline:
-                self._daemon.kill()
+            if time.monotonic() > deadline:
                 self.stop()
                 said = last_lines(self.log.read_text(errors="replace"))
                 raise TestbedError(f"the host's dockerd does not answer\n{said}")
@@ -93,9 +91,6 @@ class HostDocker:
         for pidfile in (self._pidfile, self._exec_root / "containerd/containerd.pid"):
             if pidfile.exists():
                 self._end(pidfile)
-        if self._daemon:
-            self._daemon.wait(STOP_SECONDS)
-            self._daemon = None
 
     def run(self, *arguments: str, stdin: IO[bytes] | None = None) -> str:
         """``docker ARGUMENTS`` and its standard output."""
