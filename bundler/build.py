@@ -2,8 +2,9 @@
 
 import importlib.resources
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from bundler.assemble import Sealed, place_launcher, seal
@@ -15,7 +16,7 @@ from bundler.gather import Gatherer
 from bundler.lint import before_build, before_seal, refuse_errors
 from bundler.lock import Lock, Release, lock_path, read_lock, write_lock
 from bundler.manifest import Manifest
-from bundler.resolve import resolve, stale_parts
+from bundler.resolve import Look, resolve, unseen
 from bundler.signing import SigningKey, write_signature
 from bundler.workplace import Sources, Workplace
 from installer.index.document import RUNTIME_NAME, File
@@ -54,7 +55,7 @@ def _build(manifest: Manifest, target: Path, key: SigningKey | None, sources: So
     before = read_lock(path) or Lock()
     if before.signed:
         before.signed.refuse_lower(manifest.sequence)
-    lock = _lock(manifest, (), sources, work, lambda known: demand_room_for(target, manifest, known, work.cache))
+    lock = _lock(manifest, (), sources, work, partial(demand_room_for, target, manifest, work.cache))
     with drafting(target) as draft:
         sealed = fill(draft, manifest, lock, sources, work)
         release = Release(manifest.sequence, sealed.sums_digest)
@@ -83,26 +84,17 @@ def _was_cached(file: File, cache: Cache) -> bool:
 def lock_manifest(manifest: Manifest, update: Collection[str], sources: Sources, work: Workplace) -> Lock:
     """Resolve what is not locked yet; every part found is written at once."""
     with alone(lock_path(manifest.path)), work.cache.in_use():
-        return _lock(manifest, update, sources, work, _has_room)
+        # A lock alone is a few kilobytes; for what its sources take into the cache they demand room themselves.
+        return _lock(manifest, update, sources, work, unseen)
 
 
-def _has_room(_known: Lock) -> None:
-    """A lock alone is a few kilobytes; what its sources take into the cache, they look at themselves."""
-
-
-def _lock(
-    manifest: Manifest, update: Collection[str], sources: Sources, work: Workplace, look: Callable[[Lock], None]
-) -> Lock:
-    """``look`` is shown what is known before anything is asked, and after every answer."""
+def _lock(manifest: Manifest, update: Collection[str], sources: Sources, work: Workplace, look: Look) -> Lock:
     path = lock_path(manifest.path)
     lock = read_lock(path) or Lock()
     kept = replace(lock, parts={name: part for name, part in lock.parts.items() if name not in update})
     refuse_errors(before_build(manifest, kept, work.cache))
-    stale = stale_parts(manifest, kept)
-    look(replace(kept, parts={name: part for name, part in kept.parts.items() if name not in stale}))
-    for lock in resolve(manifest, lock, update, sources, work):  # noqa: B020 # each is the last, one part further
+    for lock in resolve(manifest, lock, update, sources, work, look):  # noqa: B020 # each is the last, one part further
         write_lock(path, lock)
-        look(lock)
     refuse_errors(before_build(manifest, lock, work.cache))
     return lock
 

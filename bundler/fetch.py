@@ -56,7 +56,7 @@ def _take_part_again(manifest: Manifest, lock: Lock, file: LockedFile, sources: 
         # What the build adds to it is made again from that very image: its tag may mean another one by now.
         manifest = replace(manifest, image=replace(manifest.image, ref=pinned))
     if file.sha256 not in work.cache:
-        sources[name](manifest, work)
+        sources[name](manifest, work).take()
     if file.sha256 not in work.cache:
         raise DamagedError(
             f"{name}: {file.source} is no longer what was locked",

@@ -1,6 +1,6 @@
 """What a rule found: which rule, where, what, the remedy, and the class of error it is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from installer.errors import (
@@ -22,6 +22,7 @@ class Finding:
     """``rule`` is its kebab-case name, ``where`` a path in the manifest (``serve.args``) or a file of the bundle.
 
     ``fix`` is the change or command to try next. ``exit_code`` is that of the class of error, 0 of a warning.
+    ``judged_by`` is what a guess rests on, "" where it is none; it is the same finding once more is known.
     """
 
     rule: str
@@ -29,6 +30,7 @@ class Finding:
     what: str
     fix: str
     exit_code: int
+    judged_by: str = field(default="", compare=False)
 
     @property
     def severity(self) -> str:
@@ -36,7 +38,7 @@ class Finding:
 
     @property
     def text(self) -> str:
-        return f"[{self.rule}] {self.where}: {self.what}"
+        return f"[{self.rule}] {self.where}: {self._what_and_why}"
 
     def error(self) -> AirgapError:
         """What a build raises for it."""
@@ -49,10 +51,14 @@ class Finding:
             "rule": self.rule,
             "severity": self.severity,
             "where": self.where,
-            "what": self.what,
+            "what": self._what_and_why,
             "fix": self.fix,
             "exit_code": self.exit_code,
         }
+
+    @property
+    def _what_and_why(self) -> str:
+        return f"{self.what} (judged by {self.judged_by})" if self.judged_by else self.what
 
 
 def mistaken(rule: str, where: str, what: str, fix: str) -> Finding:
@@ -65,9 +71,9 @@ def refused(rule: str, where: str, what: str, fix: str) -> Finding:
     return Finding(rule, where, what, fix, RefusedError.exit_code)
 
 
-def warned(rule: str, where: str, what: str, fix: str) -> Finding:
+def warned(rule: str, where: str, what: str, fix: str, judged_by: str = "") -> Finding:
     """It may work, but a person should know."""
-    return Finding(rule, where, what, fix, 0)
+    return Finding(rule, where, what, fix, 0, judged_by)
 
 
 def raised(rule: str, where: str, problem: AirgapError, fix: str) -> Finding:

@@ -11,6 +11,7 @@ from bundler.http.origins import named
 from bundler.partials import origin_of
 
 _RECORDS = ("urls", "docker", "runtimes")  # JSON, with the digest of every file of the cache that they need
+_NAMED_AFTER = ("chunks", "layers")
 _BARE_DIGEST = re.compile(rb'"([0-9a-f]{64})"')
 _DAY = 24 * 3600  # seconds
 
@@ -60,7 +61,6 @@ def remove(cache: Cache, chosen: Iterable[Holding]) -> int:
     freed = 0
     for holding in chosen:
         holding.path.unlink(missing_ok=True)
-        holding.path.with_name(f"{holding.name}.json").unlink(missing_ok=True)
         freed += holding.frees
     # What killed runs left, for nobody is at work now; and what is known of files that the cache has no more.
     for left in (*_files(cache.folder / "aside"), *_idle_records(cache)):
@@ -70,9 +70,12 @@ def remove(cache: Cache, chosen: Iterable[Holding]) -> int:
 
 
 def _idle_records(cache: Cache) -> Iterator[Path]:
-    """Of layers, which they are named after; and those that name files, of which one is gone."""
-    for path in _files(cache.folder / "layers"):
+    """Of files which they are named after, whole or partial; and those that name files, of which one is gone."""
+    for path in (path for name in _NAMED_AFTER for path in _files(cache.folder / name)):
         if path.stem not in cache:
+            yield path
+    for path in _files(cache.partials):
+        if path.suffix == ".json" and not path.with_suffix("").exists():
             yield path
     for path in (path for name in _RECORDS for path in _files(cache.folder / name)):
         digests = _BARE_DIGEST.findall(path.read_bytes())

@@ -26,7 +26,7 @@ def describe(index: Index) -> tuple[tuple[str, str], ...]:
         ("image", f"{index.image.reference} {index.image.config}"),
         ("entrypoint", shlex.join(index.image.entrypoint) or "none"),
         ("architecture", index.image.architecture),
-        ("holds", ", ".join(f"{name} {version}" for name, version in sorted(index.image.versions.items()))),
+        ("holds", ", ".join(f"{n} {v or 'of unknown version'}" for n, v in sorted(index.image.versions.items()))),
         ("model", index.model.name),
         ("cluster", f"{cluster.nodes} x {cluster.gpus_per_node} GPUs, {cluster.backend}"),
         ("allowed", opt_ins(index)),

@@ -1,23 +1,50 @@
 """What a build has still to write, and where, before it writes a byte."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from bundler.cache import Cache, Stored
+from bundler.cache import Cache
 from bundler.cloning import can_clone
-from bundler.lock import LockedFile
 from bundler.space import Need
 
 
-def needs_of_fetching(files: Iterable[LockedFile | Stored], cache: Cache) -> Iterator[Need]:
+class Sized(Protocol):
+    """``sha256`` is "" where nobody has told it yet."""
+
+    @property
+    def sha256(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+
+class Placed(Sized, Protocol):
+    """``path`` is its place in the bundle."""
+
+    @property
+    def path(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Coming:
+    """A file that a source is going to bring."""
+
+    path: str
+    size: int
+    sha256: str = ""
+
+
+def needs_of_fetching(files: Iterable[Sized], cache: Cache) -> Iterator[Need]:
     """What the cache lacks, less what an earlier run has left of it."""
-    lacking = {file.sha256: file.size for file in files if file.sha256 not in cache}
-    size = sum(max(0, size - cache.arrived(sha256)) for sha256, size in lacking.items())
+    lacking = {file.sha256 or file: file for file in files if file.sha256 not in cache}.values()
+    size = sum(max(0, file.size - (cache.arrived(file.sha256) if file.sha256 else 0)) for file in lacking)
     yield Need(cache.folder, size, "what is to be fetched")
 
 
 def needs_of_bundle(
-    folder: Path, files: Iterable[LockedFile], in_place: Mapping[str, Path], cache: Cache
+    folder: Path, files: Iterable[Placed], in_place: Mapping[str, Path], cache: Cache
 ) -> Iterator[Need]:
     """What has to be copied to ``folder``: neither linked nor cloned. ``in_place`` lie elsewhere than in the cache."""
     cache.folder.mkdir(parents=True, exist_ok=True)

@@ -60,6 +60,8 @@ class Partial:
         buffer = memoryview(bytearray(_BUFFER))
         while start < self.size:
             count = os.preadv(self._file.fileno(), [buffer], start)
+            if not count:  # somebody cut it
+                self.size = start
             yield buffer[: min(count, self.size - start)]
             start += count
 

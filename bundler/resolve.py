@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
 from bundler.backend import choose_backend
 from bundler.lock import Backend, Lock, Part
 from bundler.manifest import DownloadSpec, ImageSpec, Manifest, ModelSpec, RuntimeSpec
-from bundler.workplace import Sources, Workplace
+from bundler.workplace import Announced, Sources, Workplace
 from installer.errors import UsageError
 from installer.index.components import Image
 
@@ -17,22 +17,44 @@ from installer.index.components import Image
 _ALWAYS = ("runtime",)
 
 
+Look = Callable[[Lock, Mapping[str, Announced]], None]
+
+
+def unseen(_known: Lock, _announced: Mapping[str, Announced]) -> None:
+    """The Look of who has no use for it."""
+
+
 def resolve(
-    manifest: Manifest, old: Lock, update: Collection[str], sources: Sources, work: Workplace
+    manifest: Manifest,
+    old: Lock,
+    update: Collection[str],
+    sources: Sources,
+    work: Workplace,
+    look: Look = unseen,
 ) -> Iterator[Lock]:
-    """Locks, each one part further, so that a run that fails half-way has kept what it found."""
+    """Locks, each one part further, so that a run that fails half-way has kept what it found.
+
+    ``look`` is shown what is known when all has been announced and nothing taken, and after every part.
+    """
     wanted = wanted_parts(manifest)
     if unknown := sorted(set(update) - set(wanted)):
         raise UsageError(f"--update {unknown[0]}: the manifest has {', '.join(wanted)}")
     lock = replace(old, parts={name: part for name, part in old.parts.items() if name in wanted})
-    for name, source in sources.items():
-        if name not in wanted or (name not in {*stale_parts(manifest, lock), *_ALWAYS, *update}):
-            continue
-        found = source(manifest, work)
+    anew = {*stale_parts(manifest, lock), *_ALWAYS, *update}
+    announced = {name: source(manifest, work) for name, source in sources.items() if name in wanted and name in anew}
+    look(_without(lock, announced), announced)
+    while announced:
+        name = next(iter(announced))
+        found = announced.pop(name).take()
         files = tuple(sorted(found.files, key=lambda file: file.path))
         lock = lock.with_part(name, Part(wanted[name], found.component, files, found.pinned))
         yield lock
+        look(_without(lock, announced), announced)
     yield replace(lock, backend=_backend(manifest, lock))
+
+
+def _without(lock: Lock, names: Collection[str]) -> Lock:
+    return replace(lock, parts={name: part for name, part in lock.parts.items() if name not in names})
 
 
 def wanted_parts(manifest: Manifest) -> dict[str, str]:

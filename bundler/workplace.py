@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from bundler.cache import Cache
 from bundler.http.client import Client
 from bundler.lock import Component, LockedFile
 from bundler.manifest import Manifest
+from bundler.needs import Coming
 from bundler.progress import Meter, Tell
+from bundler.space import Need
 
 
 @dataclass(frozen=True)
@@ -30,5 +33,23 @@ class Found:
     pinned: str = ""  # as in the lock's Part
 
 
-Source = Callable[[Manifest, Workplace], Found]
+@dataclass(frozen=True)
+class Announced:
+    """What a source tells of one part by small requests alone, before ``take`` brings it.
+
+    ``files`` get into the bundle; ``needs`` are for what does not. Both as far as they are known.
+    """
+
+    take: Callable[[], Found]
+    files: tuple[Coming, ...] = ()
+    needs: tuple[Need, ...] = ()
+
+
+Find = Callable[[Manifest, Workplace], Found]
+Source = Callable[[Manifest, Workplace], Announced]
 Sources = Mapping[str, Source]  # by part of the manifest, in the order in which they are asked
+
+
+def unannounced(find: Find) -> Source:
+    """The source of what has no size before it is there."""
+    return lambda manifest, work: Announced(partial(find, manifest, work))

@@ -289,5 +289,5 @@ _TUNABLE = (
 
 
 def _variable(at: WrittenPlace, key: str) -> dict[str, str]:
-    wrapped = WrittenPlace({"env": {key: at.text(key)}}, at.path)
+    wrapped = WrittenPlace({"env": {key: at.values[key]}}, at.path)
     return read_environment(wrapped)

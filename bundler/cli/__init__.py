@@ -9,7 +9,9 @@ from typing import Final
 
 import click
 
+from bundler.cli.os_errors import environment_problem
 from bundler.console import show_error
+from bundler.several_errors import SeveralError
 from installer import __version__
 from installer.errors import AirgapError, EnvironmentProblemError, UsageError
 
@@ -65,18 +67,17 @@ def run(arguments: Sequence[str]) -> int:
         return UsageError.exit_code
     except click.Abort:
         return _INTERRUPTED
+    except SeveralError as several:
+        for mistake in several.errors:
+            show_error(mistake)
+        return several.exit_code
     except AirgapError as error:
         show_error(error)
         return error.exit_code
     except OSError as error:
-        show_error(_environment_problem(error))
+        show_error(environment_problem(error))
         return EnvironmentProblemError.exit_code
     return code or 0
-
-
-def _environment_problem(error: OSError) -> EnvironmentProblemError:
-    where = f"{error.filename}: " if error.filename else ""
-    return EnvironmentProblemError(f"{where}{error.strerror or error}")
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:

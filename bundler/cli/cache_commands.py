@@ -46,17 +46,20 @@ def prune(console: Console, older_than: int | None, max_size: int | None, *, yes
     """Remove files from the cache: the unused ones, the longest unused first until it is small enough, or all."""
     stored = Cache(cache_folder(os.environ))
     chosen = _chosen(holdings(stored), older_than, max_size)
-    if not chosen:
-        console.say(f"{stored.folder}: nothing to remove")
-        return
-    if not yes:
+    if chosen and not yes:
         _ask(f"Remove {len(chosen)} files with {in_units(sum(h.size for h in chosen))} from {stored.folder}?")
+    freed, gone = _freed(stored, chosen, older_than, max_size) if stored.folder.is_dir() else (0, 0)
+    done = f"{gone} files removed, {in_units(freed)} freed" if gone or freed else "nothing to remove"
+    console.say(f"{stored.folder}: {done}")
+
+
+def _freed(stored: Cache, chosen: Sequence[Holding], older_than: int | None, max_size: int | None) -> tuple[int, int]:
+    """Bytes that are free now, and how many of ``chosen`` are gone; what is idle goes in any case."""
     with stored.alone():
         # Once more, now that nobody is at work: a build may have used one of them while the question stood there.
         kept = {holding.name for holding in _chosen(holdings(stored), older_than, max_size)}
         gone = tuple(holding for holding in chosen if holding.name in kept)
-        freed = remove(stored, gone)
-    console.say(f"{stored.folder}: {len(gone)} files removed, {in_units(freed)} freed")
+        return remove(stored, gone), len(gone)
 
 
 def _chosen(found: Sequence[Holding], older_than: int | None, max_size: int | None) -> tuple[Holding, ...]:

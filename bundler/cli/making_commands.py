@@ -13,17 +13,16 @@ from bundler.build import build as build_bundle
 from bundler.build import lock_manifest
 from bundler.cache import Cache, cache_folder
 from bundler.cli import options
-from bundler.cli.findings import show, show_as_json, warnings_of
+from bundler.cli.findings import ended_by, exit_code_of, show, show_as_json, warnings_of
 from bundler.cli.signing_commands import open_key
-from bundler.cli.summary import show_built
+from bundler.cli.summary import show_built, show_locked
 from bundler.console import Console
 from bundler.http.client import Client
 from bundler.http.patience import Patience
 from bundler.lint import Case, before_build, findings
-from bundler.lock import Backend, lock_path, read_lock
+from bundler.lock import lock_path, read_lock
 from bundler.manifest import Manifest, read_manifest
 from bundler.resolve import wanted_parts
-from bundler.sizes import in_units
 from bundler.sources.parts import SOURCES
 from bundler.workplace import Workplace
 from installer.errors import UsageError
@@ -49,18 +48,26 @@ def init(console: Console, file: Path) -> None:
 @options.console_options
 def lint(console: Console, manifest: Path, form: str) -> int:
     """Say everything that is wrong with MANIFEST, and with its lock if there is one."""
+    if form == "json":
+        return _lint_as_json(console, manifest)
     case = _case(read_manifest(manifest))
     found = findings(case)
-    if form == "json":
-        show_as_json(found, case.backend, console)
-    else:
-        show(found, console)
-        if case.backend:
-            console.say(f"backend: {case.backend.words}")
-    errors = [finding for finding in found if finding.exit_code]
-    if not errors and form == "text":
+    show(found, console)
+    if case.backend:
+        console.say(f"backend: {case.backend.words}")
+    if not exit_code_of(found):
         console.say(f"{manifest}: no problem found")
-    return errors[0].exit_code if errors else 0
+    return exit_code_of(found)
+
+
+def _lint_as_json(console: Console, manifest: Path) -> int:
+    with ended_by("manifest-form", manifest, console):
+        parsed = read_manifest(manifest)
+    with ended_by("lint-stopped", manifest, console):
+        case = _case(parsed)
+        found = findings(case)
+    show_as_json(found, case.backend, console)
+    return exit_code_of(found)
 
 
 @click.command()
@@ -75,8 +82,7 @@ def lock(console: Console, manifest: Path, update: str | None, jobs: int) -> Non
     with _workplace(console, jobs) as work:
         found = lock_manifest(parsed, parts, SOURCES, work)
     show(warnings_of(findings(_case(parsed))), console)
-    console.say(f"{lock_path(manifest)}: {len(found.files)} files, {in_units(sum(f.size for f in found.files))}")
-    _show_backend(found.backend, console)
+    show_locked(found, lock_path(manifest), console)
 
 
 @click.command()
@@ -111,8 +117,3 @@ def _case(manifest: Manifest) -> Case:
 def _workplace(console: Console, jobs: int) -> Iterator[Workplace]:
     with Client(Patience(tell=console.tell)) as client:
         yield Workplace(Cache(cache_folder(os.environ)), console.meter, console.tell, client, jobs)
-
-
-def _show_backend(backend: Backend | None, console: Console) -> None:
-    if backend:
-        console.say(f"backend: {backend.words}")

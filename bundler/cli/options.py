@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from bundler.console import Console
+from bundler.lock import PARTS
 from bundler.sizes import parse_size
 
 _PATH = click.Path(path_type=Path)
@@ -61,7 +62,7 @@ update_option = click.option(
     metavar="[NAME]",
     is_flag=False,
     flag_value="",
-    help="After MANIFEST: resolve again, everything or the part NAME (driver, docker, toolkit, image, model).",
+    help=f"After MANIFEST: resolve again, everything or the part NAME ({', '.join(PARTS)}).",
 )
 
 

@@ -1,14 +1,30 @@
-"""The last lines of a build: what there is now, where it came from, and what to write down."""
+"""The last lines of a lock and of a build: what there is now, where it came from, and what to write down."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from bundler.build import Built
 from bundler.console import Console
+from bundler.lock import Lock
 from bundler.sizes import in_units
-from installer.index.document import File
+from installer.index.document import KNOWN_BY, File
 
 _WIDTH = 16  # columns, beside which a digest still fits into the 80 of a terminal
+
+
+def show_locked(lock: Lock, path: Path, console: Console) -> None:
+    console.say(f"{path}: {_files(len(lock.files))}, {in_units(sum(file.size for file in lock.files))}")
+    console.say(f"digests known by: {', '.join(_by_knower(lock))}")
+    if lock.backend:
+        console.say(f"backend: {lock.backend.words}")
+
+
+def _by_knower(lock: Lock) -> Iterator[str]:
+    for knower in KNOWN_BY:
+        parts = sorted(name for name, part in lock.parts.items() if any(f.known_by == knower for f in part.files))
+        if parts:
+            yield f"{knower} ({', '.join(parts)})"
 
 
 def show_built(built: Built, seconds: float, console: Console) -> None:

@@ -12,7 +12,7 @@ from typing import Final, Self
 
 from bundler.http.credentials import NOBODY, Credentials
 from bundler.http.origins import named, next_hop, origin
-from bundler.http.patience import Patience, TroubleError
+from bundler.http.patience import Patience, TroubleError, Trying
 from bundler.http.proxies import check_proxies
 from bundler.http.sessions import Sessions, Timeouts
 from bundler.http.stream import Stream
@@ -47,6 +47,7 @@ class Client:
         self._sessions = Sessions(timeouts or Timeouts())
         self._turns = defaultdict[tuple[str, int], threading.Semaphore](lambda: threading.Semaphore(per_host))
         self._lock = threading.Lock()
+        self._given_up: set[tuple[str, str, int]] = set()  # origins
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +63,7 @@ class Client:
         return self._sessions.received
 
     def trust(self, url: str, authority: Path) -> None:
-        """The PEM file ``authority`` alone vouches for the server of ``url``, and for no other."""
+        """The PEM file ``authority`` vouches for the server of ``url``, too, and for no other."""
         self._sessions.trust(url, authority)
 
     def get(
@@ -76,11 +77,21 @@ class Client:
     ) -> Answer:
         """The document at ``url``, whatever the status, with retries; ``what`` it is stands in errors."""
         headers = {"Accept": ", ".join(accept)} if accept else _NONE
-        return self._document(what, limit, lambda: self.opened(url, credentials=credentials, headers=headers))
+        return self._document(
+            self.trying(what, url), limit, lambda: self.opened(url, credentials=credentials, headers=headers)
+        )
 
     def post(self, url: str, what: str, *, form: Mapping[str, str], limit: int = LARGEST_DOCUMENT) -> Answer:
         """The answer to ``form``, which may hold a secret: so where ``url`` leads on, nobody follows."""
-        return self._document(what, limit, lambda: self._posted(url, form))
+        return self._document(self.trying(what, url), limit, lambda: self._posted(url, form))
+
+    def trying(self, what: str, url: str) -> Trying:
+        """The tries for ``what``. If they end in vain, its server is not asked again where another may do."""
+        return self.patience.trying(what, lambda: self._given_up.add(origin(url)))
+
+    def worth_asking(self, urls: Sequence[str]) -> Sequence[str]:
+        """Those of ``urls`` whose server was not given up in this run; in any case the last."""
+        return [url for url in urls[:-1] if origin(url) not in self._given_up] + [*urls[-1:]]
 
     @contextmanager
     def opened(
@@ -101,15 +112,14 @@ class Client:
                     yield stream
                     return
                 stream.finish()
-        raise UnreachableError(f"{url}: redirected more than {_HOPS} times", hint="look at the URL in a browser")
+        raise UnreachableError(f"{named(url)}: redirected more than {_HOPS} times", hint="look at the URL in a browser")
 
     @contextmanager
     def _posted(self, url: str, form: Mapping[str, str]) -> Iterator[Stream]:
-        with self._turn(url), self._sessions.asking(url, _NONE, url, form) as stream:
+        with self._turn(url), self._sessions.asking(url, _NONE, named(url), form) as stream:
             yield stream
 
-    def _document(self, what: str, limit: int, ask: Callable[[], AbstractContextManager[Stream]]) -> Answer:
-        trying = self.patience.trying(what)
+    def _document(self, trying: Trying, limit: int, ask: Callable[[], AbstractContextManager[Stream]]) -> Answer:
         while True:
             try:
                 with ask() as stream:

@@ -10,19 +10,25 @@ from bundler.http.patience import TroubleError
 from installer.errors import AirgapError, EnvironmentProblemError, UnreachableError, UsageError, printable
 
 RAISED = (requests.RequestException, HTTPError)
-_NO_URL = (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.MissingSchema, exceptions.InvalidHeader)
+_NO_URL = (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.MissingSchema)
 _WORDS = (
     ((IncompleteRead, http.client.IncompleteRead), "the connection was cut"),
     ((ReadTimeoutError,), "the server fell silent"),
     ((exceptions.InvalidURL, LocationParseError), "not a URL"),  # theirs show all of it
 )
 _CERTIFICATE = "CERTIFICATE_VERIFY_FAILED"
+_NO_SOCKS = "SOCKS support"
 _PROXY_PASSWORD = "407"  # noqa: S105 # a status
 
 
 def failure(url: str, error: Exception) -> AirgapError | TroubleError:
     """To be raised instead of ``error``, one of RAISED, which came of asking for ``url``."""
     words = _reason(error)
+    if isinstance(error, exceptions.InvalidSchema) and _NO_SOCKS in words:
+        return UsageError(
+            f"{url}: the environment names a SOCKS proxy, and nothing here speaks with one",
+            hint="pip install PySocks, or set HTTPS_PROXY to an HTTP proxy",
+        )
     if isinstance(error, _NO_URL):
         return UsageError(f"{url}: {words}", hint="look at how the URL is written")
     if _CERTIFICATE in words:
@@ -34,7 +40,17 @@ def failure(url: str, error: Exception) -> AirgapError | TroubleError:
         return UnreachableError(
             f"{url}: the proxy wants a password", hint="set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
         )
+    if isinstance(error, exceptions.ProxyError):
+        words = f"the proxy: {words}"
     return TroubleError(f"{url}: {words}")
+
+
+def not_to_be_sent(url: str) -> UsageError:
+    """For credentials that no header can hold. What the libraries raise shows them."""
+    return UsageError(
+        f"{url}: a token or password for it holds a line break, or a sign that cannot be sent",
+        hint="set it again; a file that it is read from may end in more than one line",
+    )
 
 
 def system_failure(error: OSError) -> EnvironmentProblemError:

@@ -31,7 +31,7 @@ def whole(headers: Mapping[str, str]) -> Offer:
     """Of a 200."""
     _refuse_packed(headers)
     length = content_length(headers)
-    return Offer(length, length, validator(headers), length is not None or _is_chunked(headers))
+    return Offer(length, length, validator(headers), framed=length is not None or _is_chunked(headers))
 
 
 def part(headers: Mapping[str, str], asked: int) -> Offer:
@@ -45,6 +45,9 @@ def part(headers: Mapping[str, str], asked: int) -> Offer:
     total = None if found["total"] == "*" else int(found["total"])
     if start != asked or end < start or (total is not None and end >= total):
         raise WrongRangeError(f"asked for the bytes from {asked} on, the server sends {_shown(text)}")
+    if (length := content_length(headers)) not in {None, end + 1 - start}:
+        # The whole file, say, under the headers of a part.
+        raise WrongRangeError(f"a part of the file came, {_shown(text)}, with {length} bytes")
     return Offer(end + 1, total, validator(headers), framed=total is not None)
 
 
@@ -73,8 +76,9 @@ def unchanged_since(validator: str) -> dict[str, str]:
 
 
 def content_length(headers: Mapping[str, str]) -> int | None:
+    """None also beside a Transfer-Encoding, as then it does not count (RFC 9112, section 6.3)."""
     text = headers.get("Content-Length", "").strip()
-    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) and not _is_chunked(headers) else None
 
 
 def _is_chunked(headers: Mapping[str, str]) -> bool:

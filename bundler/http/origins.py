@@ -1,5 +1,6 @@
 """Where a redirect may lead, and who of those it leads to may learn who we are."""
 
+import re
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from installer.errors import RefusedError, UsageError, printable
@@ -16,7 +17,10 @@ def origin(url: str) -> tuple[str, str, int]:
         host = port = None
         parts = urlsplit("")
     if parts.scheme not in _PORTS or not host:
-        raise UsageError(f"{printable(url)[:200]}: not a URL that can be fetched", hint="write https://HOST/PATH")
+        raise UsageError(
+            f"{_without_password(url)}: not a URL that can be fetched",
+            hint="write https://HOST/PATH, and @ : / ? # in a password as %40 %3A %2F %3F %23",
+        )
     return parts.scheme, host.rstrip("."), port or _PORTS[parts.scheme]
 
 
@@ -26,9 +30,9 @@ def next_hop(first: str, asked: str, location: str) -> str:
         target = urljoin(asked, location)
         scheme = origin(target)[0]
     except (UsageError, ValueError):
-        raise RefusedError(f"{first}: was redirected to {named(location)}, which cannot be followed") from None
+        raise RefusedError(f"{named(first)}: was redirected to {named(location)}, which cannot be followed") from None
     if origin(first)[0] == "https" and scheme != "https":
-        raise RefusedError(f"{first}: was redirected to {named(target)}, which is not https")
+        raise RefusedError(f"{named(first)}: was redirected to {named(target)}, which is not https")
     return target
 
 
@@ -37,6 +41,12 @@ def named(url: str) -> str:
     try:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
+        _ = parts.port  # with a / in it a password is cut, and what is left of it looks like a port
         return printable(urlunsplit((parts.scheme, host, parts.path, "", "")))[:200]
     except ValueError:
         return "what is no URL"
+
+
+def _without_password(url: str) -> str:
+    """Of what cannot be read as a URL: a password may stand anywhere before the last @."""
+    return printable(re.split("[?#]", url.rpartition("@")[2])[0])[:200]

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC
 
 from bundler.progress import Tell
 from installer.errors import AirgapError, UnreachableError
@@ -42,6 +43,10 @@ def _quietly(_line: str) -> None:
     pass
 
 
+def _unheard() -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Patience:
     """With the clock, the chance and the pauses that it goes by."""
@@ -52,16 +57,18 @@ class Patience:
     now: Callable[[], float] = time.time  # seconds since 1970, as Retry-After may be a date
     chance: Callable[[], float] = random.random
 
-    def trying(self, what: str) -> "Trying":
-        return Trying(self, what)
+    def trying(self, what: str, given_up: Callable[[], None] = _unheard) -> "Trying":
+        """``given_up`` is told when there is no more to wait for."""
+        return Trying(self, what, given_up)
 
 
 class Trying:
     """The tries for one thing."""
 
-    def __init__(self, patience: Patience, what: str) -> None:
+    def __init__(self, patience: Patience, what: str, given_up: Callable[[], None]) -> None:
         self._patience = patience
         self._what = what
+        self._given_up = given_up
         self._failures = 0
 
     def got_further(self) -> None:
@@ -72,6 +79,7 @@ class Trying:
         """Wait before the next try; an error if ``trouble`` was the last that is taken."""
         self._failures += 1
         if self._failures >= self._patience.tries:
+            self._given_up()
             raise trouble.lasting(f"{self._what}: {trouble}", hint=trouble.hint) from trouble
         seconds = self._seconds(trouble)
         if seconds >= _WORTH_A_LINE:
@@ -86,11 +94,13 @@ class Trying:
             # Half of it by chance: those who were cut off together shall not come back together.
             return pause_after(self._failures) * (1 + self._patience.chance()) / 2
         if wish > _LONGEST_WISH:
+            self._given_up()
             raise UnreachableError(
                 f"{self._what}: {trouble}, and wants to be left alone for {wish / 60:.0f} minutes",
                 hint=f"wait that long; {AGAIN}",
             ) from trouble
-        return wish + self._patience.chance()
+        # A clock that is behind, or "at once", must not make of the tries a volley.
+        return max(wish, pause_after(self._failures) / 2) + self._patience.chance()
 
 
 def pause_after(failures: int) -> float:
@@ -108,7 +118,9 @@ def wished_seconds(retry_after: str, now: float) -> float | None:
         number = float(text[:18])
         return number if number < _LEAST_TIME else max(0.0, number - now)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now)
+        date = email.utils.parsedate_to_datetime(text)
+        # An old form names no zone: all are of universal time (RFC 9110, section 5.6.7).
+        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
     except (ValueError, TypeError, OverflowError):
         return None
 

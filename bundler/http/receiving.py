@@ -47,14 +47,14 @@ class Receiving:
         self._reception = self._received()
         self._gave = None if wanted.sha256 else remembered.recall(cache, url)
         self._wrong_ranges = 0
-        self._may_be_all = False  # the body ended, and nothing says whether it was cut
+        self._ended_as: Stored | None = None  # what a body was that ended, and nothing says whether it was cut
         self._starts = 0
         self._was_pieced = False
 
     def receive(self, meter: Meter) -> Stored:
         """The file, in the cache. What has come stays in the partial file, whatever is raised."""
         with ExitStack() as showing:
-            trying = self._client.patience.trying(self._wanted.what)
+            trying = self._client.trying(self._wanted.what, self._url)
             while True:
                 furthest = self._reception.furthest
                 try:
@@ -105,7 +105,7 @@ class Receiving:
             return {}
         if not position:
             return offers.unchanged_since(self._gave.validator) if self._gave else {}
-        if self._wanted.sha256 or self._may_be_all:
+        if self._wanted.sha256 or self._ended_as:
             # The digest judges. A server behind several others may give every one of them a validator of its own.
             return {"Range": f"bytes={position}-"}
         return {"Range": f"bytes={position}-", "If-Range": validator} if validator else {}
@@ -115,10 +115,11 @@ class Receiving:
         pieces = stream.pieces()
         first = next(pieces, b"")
         self._refuse_total(offer.total, first)
-        if self._may_be_all and offer.total in {None, self._reception.position}:
-            return True  # it sends no parts, so that nobody can say more
+        if self._ended_as and offer.total == self._ended_as.size:
+            return True
         self._refuse_page(first)
-        if self._wanted.sha256 or (offer.validator and offer.validator == self._validator()):
+        is_same = offer.validator == self._validator() and (offer.validator or self._ended_as)
+        if self._wanted.sha256 or is_same:
             self._reception.rewind()
         else:
             self._start_over()
@@ -128,23 +129,30 @@ class Receiving:
     def _take_part(self, stream: Stream, meter: Meter, showing: ExitStack) -> bool:
         offer = offers.part(stream.headers, self._reception.position)
         self._refuse_total(offer.total, b"")
-        known = self._validator()
-        if not self._wanted.sha256 and known and offer.validator not in {"", known}:
+        if not self._wanted.sha256 and self._is_another(offer):
             self._start_over()
             raise TroubleError(f"{self._said}: the file was changed while it was fetched")
         self._reception.is_of_one_piece = False
+        self._wrong_ranges = 0
         self._show(offer.total, meter, showing)
         return self._take(offer, stream.pieces())
 
+    def _is_another(self, offer: Offer) -> bool:
+        """Whether a part is of another file than what is on the disk, as a server sends that knows no If-Range."""
+        known, origin = self._validator(), self._partial.origin
+        if known and offer.validator:
+            return offer.validator != known
+        return origin is not None and offer.total is not None and origin.total not in {_UNKNOWN, offer.total}
+
     def _take_nothing(self, stream: Stream) -> bool:
+        """Only of an unknown file can it be said that all is here. A known one is not, by the digest of what is here.
+
+        Then the server has another file, or lies, and only the whole can tell. Nothing is given up until that comes.
+        """
         total, position = offers.total_of_nothing(stream.headers), self._reception.position
-        self._refuse_total(total, b"")
-        if total is not None and total < position:
-            self._start_over()
-            raise TroubleError(f"{self._said}: is shorter than what came of it before")
-        if total == position or (total is None and (self._wanted.sha256 or self._may_be_all)):
+        if not self._wanted.sha256 and total == position and self._wanted.size in {None, total}:
             return True
-        raise WrongRangeError(f"{self._said}: no more than {position} bytes are to be had")
+        raise WrongRangeError(f"{self._said}: no byte after the first {position} is to be had")
 
     def _take_known(self, gave: remembered.Gave) -> Stored:
         if see_again(self._cache, gave.stored.sha256, self._watch):
@@ -159,7 +167,7 @@ class Receiving:
             demand_room((Need(self._cache.folder, total - self._partial.size, self._wanted.what),))
         known = _UNKNOWN if total is None else total
         self._partial.came_from(Origin(self._url, offer.validator or self._validator(), known))
-        reception, self._may_be_all = self._reception, False
+        reception, before, self._ended_as = self._reception, self._ended_as, None
         for piece in pieces:
             # No byte more than was announced: it would be another file's.
             reception.take(memoryview(piece)[: None if total is None else total - reception.position])
@@ -172,10 +180,18 @@ class Receiving:
             return True
         if self._wanted.sha256 and reception.sha256 != self._wanted.sha256:
             raise TroubleError(f"{self._said}: ended after {reception.position} bytes, which are not all")
-        self._may_be_all = not self._wanted.sha256
-        return not self._may_be_all
+        return bool(self._wanted.sha256) or self._is_confirmed(before)
+
+    def _is_confirmed(self, before: Stored | None) -> bool:
+        """Whether two answers in a row were the same to the last byte: a cut one ends anywhere."""
+        self._reception.end()
+        self._ended_as = Stored(self._reception.sha256, self._reception.position)
+        if before and before != self._ended_as:
+            raise TroubleError(f"{self._said}: {self._ended_as.size} bytes came, and {before.size} others before")
+        return before is not None
 
     def _keep(self) -> Stored:
+        self._reception.end()
         found = self._reception.sha256
         if self._wanted.sha256:
             if found != self._wanted.sha256:

@@ -38,6 +38,11 @@ class Reception:
         self._cut(0)
         self.rewind()
 
+    def end(self) -> None:
+        """The file is whole: what the disk has behind its last byte is another's."""
+        if self._partial.size > self.position:
+            self._cut(self.position)
+
     def take(self, piece: memoryview) -> None:
         known = self._partial.read(self.position, len(piece))
         if known != piece[: len(known)]:

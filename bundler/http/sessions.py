@@ -9,10 +9,15 @@ from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 
 import requests
+from requests.adapters import BaseAdapter
+from requests.exceptions import InvalidHeader
 
-from bundler.http.failures import RAISED, failure, system_failure
+from bundler.http.authorities import ServersOwn
+from bundler.http.failures import RAISED, failure, not_to_be_sent, system_failure
 from bundler.http.origins import origin
 from bundler.http.stream import Stream
+
+_Authorities = dict[tuple[str, str, int], Path]  # by origin
 
 # Whatever a server packs on the way would have another digest than the file.
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "vllm-airgap"}
@@ -34,7 +39,7 @@ class Sessions:
         self._own = threading.local()
         self._all: list[requests.Session] = []
         self._lock = threading.Lock()
-        self._authorities: dict[tuple[str, str, int], str] = {}
+        self._authorities: _Authorities = {}
         self.received = 0  # bytes of all bodies
 
     @contextmanager
@@ -51,8 +56,8 @@ class Sessions:
                     self.received += stream.received
 
     def trust(self, url: str, authority: Path) -> None:
-        """The PEM file ``authority`` alone vouches for the server of ``url``, whatever the environment says."""
-        self._authorities[origin(url)] = str(authority)
+        """The PEM file ``authority`` vouches for the server of ``url``, beside those that the environment names."""
+        self._authorities[origin(url)] = authority
 
     def close(self) -> None:
         with self._lock:
@@ -72,8 +77,9 @@ class Sessions:
                 allow_redirects=False,
                 timeout=(self._timeouts.connect, self._timeouts.silence),
                 auth=_as_it_is,
-                verify=self._authorities.get(origin(url)),
             )
+        except (InvalidHeader, UnicodeEncodeError):
+            raise not_to_be_sent(said) from None
         except RAISED as error:
             raise failure(said, error) from error
         except OSError as error:
@@ -82,7 +88,7 @@ class Sessions:
     def _session(self) -> requests.Session:
         known: requests.Session | None = getattr(self._own, "session", None)
         if known is None:
-            known = self._own.session = _Session()
+            known = self._own.session = _Session(self._authorities)
             known.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
             if not os.environ.get("REQUESTS_CA_BUNDLE"):
                 known.verify = os.environ.get("SSL_CERT_FILE") or True
@@ -92,6 +98,22 @@ class Sessions:
 
 
 class _Session(requests.Session):
+    """``authorities`` may become more while it is used."""
+
+    def __init__(self, authorities: _Authorities) -> None:
+        super().__init__()
+        self._authorities = authorities
+
+    def get_adapter(self, url: str) -> BaseAdapter:
+        at = origin(url)
+        if at not in self._authorities:
+            return super().get_adapter(url)
+        # What it is filed under is no URL, so that requests itself finds it for none, and yet closes it at the end.
+        own = f"of {at}"
+        if own not in self.adapters:
+            self.mount(own, ServersOwn(self._authorities[at]))
+        return self.adapters[own]
+
     def get_redirect_target(self, resp: requests.Response) -> None:  # as in requests
         """Nowhere: else the whole body of a redirect would be read, however long, to prepare what we do ourselves."""
 

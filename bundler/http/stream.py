@@ -7,6 +7,7 @@ from typing import Final
 import requests
 
 from bundler.http.failures import RAISED, failure
+from bundler.http.offers import content_length
 from bundler.http.patience import TroubleError, reset_seconds
 from installer.errors import printable
 
@@ -41,13 +42,13 @@ class Stream:
         return self._read(lambda: self._response.raw.read1(_PIECE, decode_content=False))
 
     def text(self) -> Iterator[bytes]:
-        """The body, unpacked."""
-        return self._read(lambda: self._response.raw.read(_SMALL, decode_content=True))
+        """The body, unpacked; each piece as soon as it is there, else a drip would go unseen until it is long."""
+        return self._read(lambda: self._response.raw.read1(_SMALL, decode_content=True))
 
     def finish(self) -> None:
         """Read what is left if it is little, so that the connection serves again."""
-        length = self.headers.get("Content-Length", "")
-        if length.isdecimal() and int(length) <= _SMALL:
+        length = content_length(self.headers)
+        if length is not None and length <= _SMALL:
             for _ in self.pieces():
                 pass
 

@@ -1,5 +1,6 @@
 """A file into the cache, from whichever of its URLs gives it."""
 
+from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 from bundler.cache import Cache, Stored
 from bundler.http.client import Client
 from bundler.http.kept import see_again
+from bundler.http.origins import origin
 from bundler.http.receiving import Receiving
 from bundler.http.wanted import Wanted, Watch, Watcher, unwatched
 from bundler.partials import holding, partial_key
@@ -20,11 +22,14 @@ ANOTHER_MAY_DO: Final = (UnreachableError, DamagedError, RefusedError)  # what o
 def transfer(wanted: Wanted, client: Client, cache: Cache, meter: Meter, watch: Watch = unwatched) -> Stored:
     """The file, which lies in the cache afterwards; what has come of it stays there also when this fails."""
     failures: list[AirgapError] = []
-    for url in wanted.urls:
+    urls = deque(client.worth_asking(wanted.urls))
+    while urls:
         try:
-            return _transfer(wanted, url, client, cache, meter, watch)
+            return _transfer(wanted, urls.popleft(), client, cache, meter, watch)
         except ANOTHER_MAY_DO as error:
             failures.append(error)
+            if urls:
+                client.patience.tell(f"{error}; asking {origin(urls[0])[1]}")
     raise _all_of(failures)
 
 

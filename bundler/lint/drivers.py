@@ -1,6 +1,9 @@
-"""Which driver serves which CUDA, and which kernel a driver needs: NVIDIA's release notes, in numbers."""
+"""Which driver serves which CUDA and GPU, and which kernel a driver needs: NVIDIA's release notes, in numbers."""
+
+from dataclasses import dataclass
 
 from bundler.releases import Release, release
+from installer.index.gpus import Capability
 
 # CUDA to the least Linux x86_64 driver that has it natively.
 _NATIVE: tuple[tuple[Release, Release], ...] = (
@@ -29,6 +32,30 @@ _DATACENTER = ("tesla", "nvidia", "unknown", "quadro", "quadrortx", "nvidiartx")
 KERNEL_FLOORS: tuple[tuple[int, Release], ...] = ((570, (4, 15, 0)), (0, (3, 10, 0)))  # driver branch to kernel
 
 
+@dataclass(frozen=True)
+class First:
+    """The CUDA that has code for a kind of GPU, and the driver that came with it."""
+
+    cuda: tuple[int, int]
+    driver: Release
+
+
+# By compute capability, of those that some driver or CUDA of today does not know.
+_FIRST: dict[Capability, First] = {
+    (8, 9): First((11, 8), (520, 61, 5)),
+    (9, 0): First((11, 8), (520, 61, 5)),
+    (10, 0): First((12, 8), (570, 26, 0)),
+    (10, 3): First((12, 9), (575, 51, 3)),
+    (12, 0): First((12, 8), (570, 26, 0)),
+    (12, 1): First((12, 9), (575, 51, 3)),
+}
+
+
+def first_for(capability: Capability) -> First | None:
+    """None of one that every driver and CUDA in use knows."""
+    return _FIRST.get(capability)
+
+
 def newest_cuda(driver: Release) -> Release | None:
     """The CUDA that ``driver`` has natively; None of one older than all that is known."""
     return max((cuda for cuda, least in _NATIVE if driver >= least), default=None)
@@ -42,9 +69,13 @@ def is_beyond(driver: Release) -> bool:
 def least_driver(cuda: Release) -> str:
     """For people."""
     found = next((least for known, least in _NATIVE if known >= cuda), None)
-    return (
-        ".".join(f"{number:02}" if at else str(number) for at, number in enumerate(found)) if found else "a newer one"
-    )
+    return in_words(found) if found else "a newer one"
+
+
+def in_words(driver: Release) -> str:
+    """As NVIDIA writes it: 525.60.13, 570.26."""
+    branch, *rest = driver
+    return ".".join((str(branch), *(f"{number:02}" for number in rest if number)))
 
 
 def usual_requirement(cuda: str) -> str:

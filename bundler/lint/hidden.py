@@ -5,21 +5,19 @@ Each row says what triggers it, and what to ship or set so that it does not happ
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
 from bundler.findings import Finding, refused, warned
 from bundler.lint.case import Case, Rule, Rules
-from bundler.lint.serve_options import option_values
+from bundler.lint.named_models import named_models
 
 _FILES = "/files"  # where entries of ``files`` stand in the container
 _KEPT = "/root/.cache"  # the one folder of the container that outlives it
 _FLASHINFER_SAMPLES_SINCE = (0, 11, 0)
 _SAMPLER = "VLLM_USE_FLASHINFER_SAMPLER"
 _TRUE = frozenset(("1", "true", "yes", "on"))
-# Options whose value vLLM takes for a repository of a hub unless it is a path.
-_NAMES_OF_REPOSITORIES = ("tokenizer", "hf-config-path", "speculative-model", "draft-model", "generation-config")
 _NO_REPOSITORY = frozenset(("", "auto", "vllm", "[ngram]", "ngram"))
 
 
@@ -83,8 +81,8 @@ def _compile_caches(case: Case) -> str:
 
 
 def _repositories(case: Case) -> str:
-    asked = (value for name, value in option_values(case.manifest.serve.args) if name in _NAMES_OF_REPOSITORIES)
-    return "serve.args" if any(not value.startswith("/") and value not in _NO_REPOSITORY for value in asked) else ""
+    named = named_models(case.manifest.serve.args)
+    return "serve.args" if any(not name.startswith("/") and name not in _NO_REPOSITORY for name in named) else ""
 
 
 _ENCODINGS = "https://openaipublic.blob.core.windows.net/encodings"
@@ -133,16 +131,32 @@ def _unanswered(name: str, case: Case) -> Iterator[Finding]:
     where = row.triggers(case)
     if not where:
         return
-    shipped = {file.name.rpartition("/")[2] for file in case.manifest.files}
-    lacking = [file for file in row.files if file.name not in shipped]
-    unset = {key: value for key, value in row.env.items() if not _is_answered(case, key, value)}
+    folder = _folder(case, row)
+    there = _shipped(case)
+    lacking = [file for file in row.files if f"{folder}/{file.name}" not in there]
+    wanted = {key: folder if value == _FILES else value for key, value in row.env.items()}
+    unset = {key: value for key, value in wanted.items() if _value(case, key) != value}
     if lacking or unset or not (row.files or row.env):
-        yield row.finding(name, where, row.what, "; ".join(_remedies(row, lacking, unset)))
+        below = f"{folder.removeprefix(_FILES)}/".removeprefix("/")
+        named = [replace(file, name=below + file.name) for file in lacking]
+        yield row.finding(name, where, row.what, "; ".join(_remedies(row, named, unset)))
 
 
-def _is_answered(case: Case, key: str, value: str) -> bool:
-    found = case.manifest.cluster.env.get(key, "")
-    return found.startswith(_FILES) if value == _FILES else found == value
+def _folder(case: Case, row: Hidden) -> str:
+    """Of the container, for the files of ``row``: where the manifest looks for them, or has put them already."""
+    there = _shipped(case)
+    said = [_value(case, key) for key, value in row.env.items() if value == _FILES]
+    put = [path.rpartition("/")[0] for path in sorted(there) for file in row.files if path.endswith(f"/{file.name}")]
+    filled = [folder for folder in said if folder in put]
+    return next(iter((*filled, *put, *(folder for folder in said if _is_below(folder, _FILES)))), _FILES)
+
+
+def _shipped(case: Case) -> set[str]:
+    return {f"{_FILES}/{file.name}" for file in case.manifest.files}
+
+
+def _value(case: Case, key: str) -> str:
+    return case.manifest.cluster.env.get(key, "").rstrip("/")
 
 
 def _remedies(row: Hidden, lacking: list[Shipped], unset: dict[str, str]) -> Iterator[str]:
@@ -163,7 +177,11 @@ def _is_true(value: str) -> bool:
 
 
 def _is_kept(path: str) -> bool:
-    return path == _KEPT or path.startswith(f"{_KEPT}/")
+    return _is_below(path, _KEPT)
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
 
 
 _ROWS: Final[dict[str, Rule]] = {name: partial(_unanswered, name) for name in TABLE}

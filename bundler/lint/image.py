@@ -7,6 +7,7 @@ from bundler.backend import MP_AGAIN, MP_BROKEN, MP_KNOWN_GOOD, MP_SINCE
 from bundler.findings import Finding, raised, refused, warned
 from bundler.lint.case import Case, Rules
 from bundler.lint.drivers import least_driver, usual_requirement
+from bundler.lint.image_facts import tagged_facts
 from bundler.lint.requirements import Offer, judge
 from bundler.releases import Release, release
 from bundler.sources.image.ray.wheels import refusal
@@ -33,22 +34,32 @@ def _architecture(case: Case) -> Iterator[Finding]:
         )
 
 
-def _mirror_names_the_image(case: Case) -> Iterator[Finding]:
-    """What a tag means is the word of whoever is asked first; what a digest means is checked."""
-    spec = case.manifest.image
-    if spec.mirrors and "@" not in spec.ref:
-        yield warned(
-            "mirror-names-the-image",
-            "image.ref",
-            f"{', '.join(spec.mirrors)} will say which image the tag means, and nobody compares it with the registry",
-            "add the digest that the publisher names: NAME:TAG@sha256:DIGEST",
-        )
-
-
 def _no_vllm(case: Case) -> Iterator[Finding]:
     if case.image.known_by and "vllm" not in case.image.versions:
         yield refused(
             "no-vllm", "image.ref", f"there is no vLLM in {case.manifest.image.ref}", "name an image that holds vLLM"
+        )
+
+
+def _vllm_version(case: Case) -> Iterator[Finding]:
+    """What a tag says is the word of whoever set it; what was found in the layers is what runs."""
+    found = case.image.versions.get("vllm")
+    if not _is_locked(case) or found is None:
+        return
+    tagged = tagged_facts(case.manifest.image.ref.partition("@")[0]).versions.get("vllm")
+    if not found:
+        yield warned(
+            "vllm-version",
+            "image.ref",
+            "vLLM runs from its source in this image, and nothing tells which version that is: no rule looked at it",
+            "try the very image before the trip, or name one with vLLM installed as a package",
+        )
+    elif tagged and tagged != found.partition("+")[0]:
+        yield warned(
+            "vllm-version",
+            "image.ref",
+            f"the tag says vLLM {tagged}, and vLLM {found} is in the image",
+            "get the image from where its publisher has it, or name it by the version that it holds",
         )
 
 
@@ -132,8 +143,8 @@ def _needed(cuda: str) -> str:
 
 RULES: Final[Rules] = {
     "image-architecture": _architecture,
-    "mirror-names-the-image": _mirror_names_the_image,
     "no-vllm": _no_vllm,
+    "vllm-version": _vllm_version,
     "mp-across-nodes": _mp_across_nodes,
     "ray-missing": _ray_missing,
     "ray-version": _ray_version,

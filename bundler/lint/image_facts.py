@@ -37,14 +37,23 @@ class ImageFacts:
     @property
     def cuda(self) -> str:
         """The CUDA that its programs were built with; "" where nothing says."""
+        return self.versions.get("cuda") or self.torch_cuda
+
+    @property
+    def torch_cuda(self) -> str:
+        """The CUDA that torch brings the code of; "" where its version does not say."""
         built_for = re.search(r"\+cu(\d\d)(\d)\Z", self.versions.get("torch", ""))
-        return self.versions.get("cuda") or (f"{built_for[1]}.{built_for[2]}" if built_for else "")
+        return f"{built_for[1]}.{built_for[2]}" if built_for else ""
 
     @property
     def vllm(self) -> str:
         """For people."""
         version = self.versions.get("vllm", "")
         return f"vLLM {version} (by its tag)" if self.known_by == "tag" else f"vLLM {version}"
+
+
+def is_official(reference: str) -> bool:
+    return _OFFICIAL.fullmatch(reference) is not None
 
 
 def locked_facts(image: Image, config: Path | None) -> ImageFacts:

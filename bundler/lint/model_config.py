@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-_LONGEST = 4 << 20  # bytes
+from bundler.model_rules.files import LARGEST_CONFIG
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class ModelConfig:
 
 def read_config(path: Path | None) -> ModelConfig | None:
     """None where there is none, or none that can be read: the model's own rules say so."""
-    if path is None or not path.is_file() or path.stat().st_size > _LONGEST:
+    if path is None or not path.is_file() or path.stat().st_size > LARGEST_CONFIG:
         return None
     try:
         document = json.loads(path.read_bytes())

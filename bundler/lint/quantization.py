@@ -5,7 +5,7 @@ from typing import Final
 
 from bundler.findings import Finding, refused, warned
 from bundler.lint.case import Case, Rules
-from bundler.lint.kernels import REMOVED, kernel_of, needed_capability
+from bundler.lint.kernels import REMOVED, bits_of, judged_by, kernel_of, needed_capability
 from bundler.releases import release
 from installer.index.gpus import Capability
 
@@ -32,14 +32,17 @@ def _gpu_too_old(case: Case) -> Iterator[Finding]:
 def _quantization_gpu(case: Case) -> Iterator[Finding]:
     kernel, vllm = kernel_of(case), case.image.release("vllm")
     least = needed_capability(kernel, vllm) if vllm else None
-    if case.gpu and least and case.gpu.capability < least:
-        yield refused(
-            "quantization-gpu",
-            _where(case),
-            f"{kernel} needs compute capability {_text(least)} in {case.image.vllm}, {case.gpu.name} has "
-            f"{_text(case.gpu.capability)}",
-            "leave --quantization out, take a newer image (Marlin runs from 7.5 on since 0.14.1), or another model",
-        )
+    if case.gpu is None or least is None or case.gpu.capability >= least:
+        return
+    what = (
+        f"{kernel} needs compute capability {_text(least)} in {case.image.vllm}, {case.gpu.name} has "
+        f"{_text(case.gpu.capability)}"
+    )
+    fix = "leave --quantization out, take a newer image (Marlin runs from 7.5 on since 0.14.1), or another model"
+    if guess := judged_by(case):
+        yield warned("quantization-gpu", _where(case), what, fix, guess)
+    else:
+        yield refused("quantization-gpu", _where(case), what, fix)
 
 
 def _quantization_removed(case: Case) -> Iterator[Finding]:
@@ -52,14 +55,14 @@ def _quantization_removed(case: Case) -> Iterator[Finding]:
 
 def _gptq_exclamation_marks(case: Case) -> Iterator[Finding]:
     """vllm#10656: fp16 overflows in the 4-bit gptq kernel, and every token becomes number 0."""
-    bits = case.config.bits if case.config else 0
     is_old = case.gpu is not None and case.gpu.capability < _BFLOAT16
-    if kernel_of(case) == "gptq" and is_old and bits in {0, _GPTQ_BITS}:
+    if kernel_of(case) == "gptq" and is_old and bits_of(case) in {0, _GPTQ_BITS}:
         yield warned(
             "gptq-exclamation-marks",
             _where(case),
             f'on a {case.manifest.cluster.gpu} the 4-bit gptq kernel answers short prompts with "!!!!"',
             "take an AWQ model, or an image from 0.14.1 on, where gptq_marlin runs there; try a long prompt",
+            judged_by(case),
         )
 
 

@@ -3,15 +3,40 @@
 from typing import Final
 
 from bundler.findings import Finding
-from bundler.lint import closure, hidden, image, locked, packages, quantization, sizes, trouble
+from bundler.lint import (
+    closure,
+    formats,
+    hidden,
+    image,
+    locked,
+    mirrors,
+    node_driver,
+    packages,
+    quantization,
+    sizes,
+    trouble,
+)
 from bundler.lint.case import Case, Rules
 
-FAMILIES: Final = (sizes, closure, packages, image, quantization, trouble, hidden, locked)
+FAMILIES: Final = (
+    sizes,
+    closure,
+    formats,
+    packages,
+    image,
+    mirrors,
+    quantization,
+    trouble,
+    node_driver,
+    hidden,
+    locked,
+)
 RULES: Final[Rules] = {name: rule for family in FAMILIES for name, rule in family.RULES.items()}
 
 
 def findings(case: Case) -> tuple[Finding, ...]:
-    return tuple(finding for rule in RULES.values() for finding in rule(case))
+    """Each once, also where a rule comes to it by two ways."""
+    return tuple(dict.fromkeys(finding for rule in RULES.values() for finding in rule(case)))
 
 
 def refuse_errors(case: Case) -> None:

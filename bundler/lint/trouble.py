@@ -6,7 +6,6 @@ from typing import Final
 from bundler.findings import Finding, mistaken, refused, warned
 from bundler.lint.case import Case, Rules
 from bundler.lint.downloads import downloads
-from bundler.lint.drivers import least_kernel
 from bundler.releases import release
 from bundler.sources.runtime.glibc import with_host_glibc
 
@@ -57,24 +56,6 @@ def _plain_http(case: Case) -> Iterator[Finding]:
         )
 
 
-def _driver_kernel(case: Case) -> Iterator[Finding]:
-    """The kernels that the manifest's packages are for are those of the nodes."""
-    driver = release(case.manifest.driver.version) if case.manifest.driver else None
-    if driver is None:
-        return
-    least = least_kernel(driver)
-    for number, package in enumerate(case.manifest.packages):
-        for kernel in package.kernels:
-            found = release(kernel)
-            if found and found < least:
-                yield refused(
-                    "driver-kernel",
-                    f"packages[{number}].kernels",
-                    f"driver {driver[0]} needs Linux {least[0]}.{least[1]} or newer, and nodes with {kernel} are named",
-                    "take driver 550 (CUDA 12.4), the last one for such nodes, and an image that goes with it",
-                )
-
-
 def _runtime_glibc(case: Case) -> Iterator[Finding]:
     manifest = case.manifest
     wanted = release(manifest.target.glibc)
@@ -102,6 +83,5 @@ RULES: Final[Rules] = {
     "toolkit-cves": _toolkit_cves,
     "docker-too-old": _docker_too_old,
     "plain-http": _plain_http,
-    "driver-kernel": _driver_kernel,
     "runtime-glibc": _runtime_glibc,
 }

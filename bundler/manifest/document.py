@@ -1,10 +1,14 @@
 """A whole manifest: its parts together, and where it lies."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bundler.manifest.parts import DownloadSpec, FileSpec, ImageSpec, ModelSpec, PackageSpec, RuntimeSpec
+from bundler.manifest.patient import PatientPlace
 from bundler.manifest.written_yaml import LARGEST_MANIFEST, parse_yaml
+from bundler.several_errors import SeveralError
 from installer.errors import MalformedError, UsageError
 from installer.index.document import Target, read_name, read_sequence
 from installer.index.names import check_names
@@ -15,6 +19,8 @@ FORMAT = 1
 _KEYS = tuple(
     "format name version sequence target runtime driver docker toolkit packages image model files cluster serve".split()
 )
+_COMPARE = "`bundle init FILE` writes a commented manifest to compare with"
+_BACKENDS = ("auto", *BACKENDS)
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Manifest:
         at.integer("format", FORMAT, FORMAT, FORMAT)
         sequence = read_sequence(at) if at.has("sequence") else 1
         model = ModelSpec.read(at.inside("model"), path.parent)
-        cluster = ClusterSettings.read(_section(at, "cluster"), backends=("auto", *BACKENDS))
+        cluster = ClusterSettings.read(_section(at, "cluster"), backends=_BACKENDS)
         serve = ServeSettings.read(_section(at, "serve"), name=model.name)
         check_ports(at, cluster, serve)
         return cls(
@@ -86,11 +92,54 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def parse_manifest(data: bytes, path: Path) -> Manifest:
+    """UsageError for what is wrong in it, SeveralError for all of it where that is more than one thing."""
     try:
-        document = parse_yaml(data)
-        return Manifest.read(WrittenPlace.of(document, ""), path)
+        at = PatientPlace.of(parse_yaml(data), "")
+        _look_through(at, path.parent)
+        if not at.mistakes:
+            return Manifest.read(WrittenPlace(at.values, ""), path)
+        found = tuple(at.mistakes.values())
     except UsageError as error:
-        raise UsageError(f"{path}: {error}", hint=error.hint) from error
+        found = (error,)
+    hints = [*(error.hint for error in found[:-1]), found[-1].hint or _COMPARE]  # the general one no more than once
+    errors = [UsageError(f"{path}: {error}", hint=hint) for error, hint in zip(found, hints, strict=True)]
+    raise errors[0] if len(errors) == 1 else SeveralError(errors)
+
+
+def _look_through(at: PatientPlace, folder: Path) -> None:
+    """All that `Manifest.read` reads, section by section; how they go together is seen once each is right."""
+    needed: dict[str, Callable[[WrittenPlace], object]] = {
+        "image": ImageSpec.read,
+        "model": partial(ModelSpec.read, folder=folder),
+    }
+    optional: dict[str, Callable[[WrittenPlace], object]] = {
+        "target": Target.read,
+        "runtime": RuntimeSpec.read,
+        "driver": DownloadSpec.read,
+        "docker": DownloadSpec.read,
+        "toolkit": DownloadSpec.read,
+        "cluster": partial(ClusterSettings.read, backends=_BACKENDS),
+        "serve": partial(ServeSettings.read, name="model"),
+    }
+    at.only(*_KEYS)
+    at.integer("format", FORMAT, FORMAT, FORMAT)
+    at.text("version", "1")
+    read_name(at)
+    if at.has("sequence"):
+        read_sequence(at)
+    for key, read in (needed | {key: read for key, read in optional.items() if at.has(key)}).items():
+        with at.section():
+            read(at.inside(key))
+    _look_through_lists(at)
+
+
+def _look_through_lists(at: PatientPlace) -> None:
+    lists: dict[str, Callable[[WrittenPlace], object]] = {"packages": PackageSpec.read, "files": FileSpec.read}
+    for key, read in lists.items():
+        with at.section():
+            for item in at.each(key) if at.has(key) else ():
+                with at.section():
+                    read(item)
 
 
 def _section(at: WrittenPlace, key: str) -> WrittenPlace:

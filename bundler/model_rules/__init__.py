@@ -6,12 +6,12 @@ from bundler.model_rules.code import missing_programs, pickles, programs
 from bundler.model_rules.completeness import (
     broken_json,
     missing_config,
-    missing_shards,
     missing_tokenizer,
     missing_weights,
 )
 from bundler.model_rules.files import Files, Rule
 from bundler.model_rules.safetensors import broken_weights
+from bundler.model_rules.shards import missing_shards
 from installer.errors import AirgapError
 
 __all__ = ["RULES", "Files", "model_problems"]

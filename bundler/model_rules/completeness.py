@@ -4,26 +4,26 @@ import json
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from bundler.model_rules.files import SHARD_LIST, Files, at_hand, beside, is_parsed
+from bundler.model_rules.files import ALL_IN_ONE, CONFIG, NOT_COMPLETE, Files, are_weights, at_hand, longer_than
 from installer.errors import AirgapError, RefusedError, printable
 
-_CONFIGS = ("config.json", "params.json")  # the second is Mistral's own format
+_CONFIGS = (CONFIG, "params.json")  # the second is Mistral's own format
 _TOKENIZERS = tuple(
     """
-    tokenizer.json tokenizer.model* tekken.json vocab.json vocab.txt *.tiktoken tiktoken.model spiece.model
-    sentencepiece.bpe.model tokenization_*.py
+    tokenizer.json tokenizer.model* tekken.json vocab.txt *.tiktoken tiktoken.model spiece.model
+    sentencepiece.bpe.model
     """.split()
 )
-_ALL_IN_ONE = "*.gguf"
-_WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", _ALL_IN_ONE)
-_NOT_COMPLETE = "the download is not complete"
+_VOCABULARY = "vocab.json"  # words alone; how they are made of text stands in merges.txt, or in a program
+_OF_A_PROGRAM = (_VOCABULARY, "*vocab*", "*.model")
+_LEAVE_OUT = "if it is not needed, leave it out by model.exclude, or take it out of the folder"
 
 
 def broken_json(files: Files, _allow: tuple[str, ...]) -> Iterator[AirgapError]:
+    """One that is too long to be looked at might hold anything."""
     for name, path in at_hand(files, ".json"):
-        if not is_parsed(name, path):
-            if name.endswith(SHARD_LIST):
-                yield RefusedError(f"model: {name}: longer than any list of shards")
+        if what := longer_than(name, path):
+            yield RefusedError(f"model: {name}: {path.stat().st_size} bytes, longer than {what}", hint=_LEAVE_OUT)
             continue
         try:
             json.loads(path.read_bytes())
@@ -31,40 +31,22 @@ def broken_json(files: Files, _allow: tuple[str, ...]) -> Iterator[AirgapError]:
             yield RefusedError(f"model: {name}: not JSON: {printable(str(error))[:200]}", hint="download it again")
 
 
-def missing_shards(files: Files, _allow: tuple[str, ...]) -> Iterator[AirgapError]:
-    """Every shard that a list of weights names must be in the model."""
-    for name, path in at_hand(files, SHARD_LIST):
-        if not is_parsed(name, path):
-            continue
-        try:
-            document = json.loads(path.read_bytes())
-        except (ValueError, RecursionError):
-            continue  # said by broken_json
-        shards = document.get("weight_map") if isinstance(document, dict) else None
-        if not isinstance(shards, dict):
-            yield RefusedError(f"model: {name}: no weight_map in it", hint="download it again")
-            continue
-        for shard in sorted({str(shard) for shard in shards.values()}):
-            if beside(name, shard) not in files:
-                yield RefusedError(
-                    f"model: {name} names {printable(shard)[:200]!r}, which is not in the folder", hint=_NOT_COMPLETE
-                )
-
-
 def missing_weights(files: Files, _allow: tuple[str, ...]) -> Iterator[AirgapError]:
-    if not any(fnmatchcase(name, pattern) for name in files for pattern in _WEIGHTS):
-        yield RefusedError("model: no weights in it", hint=_NOT_COMPLETE)
+    if not any(map(are_weights, files)):
+        yield RefusedError("model: no weights in it", hint=NOT_COMPLETE)
 
 
 def missing_config(files: Files, _allow: tuple[str, ...]) -> Iterator[AirgapError]:
-    if not _has(files, (*_CONFIGS, _ALL_IN_ONE)):
-        yield RefusedError("model: no config.json in it", hint=_NOT_COMPLETE)
+    if not _has(files, (*_CONFIGS, ALL_IN_ONE)):
+        yield RefusedError("model: no config.json in it", hint=NOT_COMPLETE)
 
 
 def missing_tokenizer(files: Files, _allow: tuple[str, ...]) -> Iterator[AirgapError]:
-    if not _has(files, (*_TOKENIZERS, _ALL_IN_ONE)):
+    whole = _has(files, (*_TOKENIZERS, ALL_IN_ONE)) or {_VOCABULARY, "merges.txt"} <= files.keys()
+    if not whole and not (_has(files, ("tokenization_*.py",)) and _has(files, _OF_A_PROGRAM)):
         yield RefusedError(
-            "model: no tokenizer in it (tokenizer.json, tokenizer.model, vocab.json ...)", hint=_NOT_COMPLETE
+            "model: no tokenizer in it (tokenizer.json, tokenizer.model, vocab.json with merges.txt ...)",
+            hint=NOT_COMPLETE,
         )
 
 

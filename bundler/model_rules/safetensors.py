@@ -51,6 +51,13 @@ def check_safetensors(path: Path) -> None:
     _check_ranges(ranges, size - _LENGTH.size - length)
 
 
+def tensor_names(path: Path) -> frozenset[str]:
+    """Of the tensors in it. ValueError if it has no header that can be read."""
+    with path.open("rb") as file:
+        length = _header_length(file, os.fstat(file.fileno()).st_size)
+        return frozenset(name for name, _ in tensors(file.read(length)))
+
+
 def _header_length(file: BinaryIO, size: int) -> int:
     start = file.read(len(_POINTER))
     if start == _POINTER:

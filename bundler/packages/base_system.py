@@ -1,4 +1,4 @@
-"""What every node of the target certainly has: glibc, a shell, and the package manager's own abilities."""
+"""What every node of the target certainly has: glibc, a shell, systemd, and the package manager's own abilities."""
 
 import re
 
@@ -9,7 +9,8 @@ from bundler.packages.facts import PackageFacts, Relation
 _OF_RPM = frozenset(
     """
     /bin/bash /bin/sh /sbin/ldconfig /usr/bin/bash /usr/bin/env /usr/bin/sh /usr/sbin/ldconfig
-    bash coreutils filesystem glibc glibc(x86-64) libgcc libgcc(x86-64) rpm rtld(GNU_HASH) setup
+    bash coreutils filesystem glibc glibc(x86-64) libcap libcap(x86-64) libgcc libgcc(x86-64) rpm rtld(GNU_HASH) setup
+    systemd
     """.split()
 )
 _OF_DEB = frozenset(
@@ -19,9 +20,11 @@ _OF_DEB = frozenset(
     util-linux
     """.split()
 )
+# Its systemd is linked to it and depends on it in the same words, which Debian's tools write for every such program.
+_LIBCAP_OF_DEB = frozenset((Relation("libcap2"), Relation("libcap2", ">=", "1:2.10")))
 _OF_RPM_ITSELF = re.compile(r"rpmlib\(.*\)")
 _LIBRARY = re.compile(
-    r"(?:lib(?:c|m|mvec|dl|pthread|rt|util|resolv|anl|gcc_s)|ld-linux-x86-64)\.so\.[0-9]+"
+    r"(?:lib(?:c|cap|m|mvec|dl|pthread|rt|util|resolv|anl|gcc_s)|ld-linux-x86-64)\.so\.[0-9]+"
     r"(?:\((?:GLIBC_(?P<glibc>2(?:\.[0-9]+)+)|[A-Z0-9_.]*)\))?(?:\(64bit\))?"
 )
 _GLIBC_NAMES = frozenset(("glibc", "glibc(x86-64)", "libc6", "libc-bin"))
@@ -31,6 +34,8 @@ _UPSTREAM = re.compile(r"(?:[0-9]+:)?(?P<version>2(?:\.[0-9]+)+)")
 def base_provides(package_format: str, wanted: Relation) -> bool:
     """Of a glibc any version: whether it is new enough is another question (``needed_glibc``)."""
     if wanted.name in _GLIBC_NAMES or _OF_RPM_ITSELF.fullmatch(wanted.name) or _LIBRARY.fullmatch(wanted.name):
+        return True
+    if wanted in _LIBCAP_OF_DEB:
         return True
     names = _OF_DEB if package_format == "deb" else _OF_RPM
     return wanted.name in names and not wanted.operator

@@ -29,7 +29,7 @@ def package_findings(packages: Sequence[Bundled], target: Target) -> tuple[Findi
     return tuple(finding for rule in RULES.values() for finding in rule(packages, target))
 
 
-def node_sets(packages: Sequence[Bundled]) -> Iterator[tuple[Bundled, ...]]:
+def _node_sets(packages: Sequence[Bundled]) -> Iterator[tuple[Bundled, ...]]:
     """What a node of each kernel gets."""
     kernels = sorted({kernel for package in packages for kernel in package.kernels})
     if not kernels:
@@ -38,7 +38,7 @@ def node_sets(packages: Sequence[Bundled]) -> Iterator[tuple[Bundled, ...]]:
         yield tuple(package for package in packages if not package.kernels or kernel in package.kernels)
 
 
-def other_versions(packages: Sequence[Bundled]) -> Iterator[Finding]:
+def _other_versions(packages: Sequence[Bundled]) -> Iterator[Finding]:
     """What is needed and there, but not in a version that does."""
     for package, alternatives, others in _unmet(packages):
         if others:
@@ -46,11 +46,13 @@ def other_versions(packages: Sequence[Bundled]) -> Iterator[Finding]:
                 "package-version",
                 package.where,
                 f"needs {_in_words(alternatives)}, and the bundle has {_named(others)}",
-                "take these packages from one release of the distribution",
+                "take the packages that go with the toolkit, or another `toolkit.version`"
+                if _of_toolkit(package, *others)
+                else "take these packages from one release of the distribution",
             )
 
 
-def missing(packages: Sequence[Bundled]) -> Iterator[Finding]:
+def _missing(packages: Sequence[Bundled]) -> Iterator[Finding]:
     for package, alternatives, others in _unmet(packages):
         if not others:
             yield warned(
@@ -61,11 +63,13 @@ def missing(packages: Sequence[Bundled]) -> Iterator[Finding]:
             )
 
 
-def conflicts(packages: Sequence[Bundled]) -> Iterator[Finding]:
+def _conflicts(packages: Sequence[Bundled]) -> Iterator[Finding]:
     for package in packages:
         for other in packages:
             if other.facts.name != package.facts.name and (reason := _conflict(package.facts, other.facts)):
                 fix = "leave one of the two out of `packages`"
+                if _of_toolkit(package, other):
+                    fix = "leave the other one out of `packages`, or take another `toolkit.version`"
                 yield refused("package-conflict", package.where, f"{reason}, and {other.where} is that", fix)
 
 
@@ -97,7 +101,7 @@ def _glibc(package: Bundled, target: Target) -> Iterator[Finding]:
             "package-glibc",
             package.where,
             f"needs glibc {needed}, and the nodes may have no more than {target.glibc}",
-            "take the package of the nodes' own release, or raise target.glibc if all nodes have it",
+            f"take {_older(package)}, or raise target.glibc if all nodes have it",
         )
 
 
@@ -131,7 +135,7 @@ def _alone(rule: Callable[[Bundled, Target], Iterator[Finding]]) -> Rule:
 
 def _together(rule: Callable[[Sequence[Bundled]], Iterator[Finding]]) -> Rule:
     """Each finding once, of however many kernels' nodes it is true."""
-    return lambda packages, _target: iter(dict.fromkeys(f for of_node in node_sets(packages) for f in rule(of_node)))
+    return lambda packages, _target: iter(dict.fromkeys(f for of_node in _node_sets(packages) for f in rule(of_node)))
 
 
 RULES: Final[Mapping[str, Rule]] = {
@@ -140,9 +144,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "package-glibc": _alone(_glibc),
     "package-kernel": _alone(_kernel),
     "package-twice": _together(_twice),
-    "package-needs": _together(missing),
-    "package-version": _together(other_versions),
-    "package-conflict": _together(conflicts),
+    "package-needs": _together(_missing),
+    "package-version": _together(_other_versions),
+    "package-conflict": _together(_conflicts),
 }
 
 
@@ -175,6 +179,14 @@ def _conflict(package: PackageFacts, other: PackageFacts) -> str:
         if replaced.name == other.name and overlap(package.format, itself, replaced):
             return f"replaces {replaced}"
     return ""
+
+
+def _of_toolkit(*packages: Bundled) -> bool:
+    return any(package.where.startswith("toolkit/") for package in packages)
+
+
+def _older(package: Bundled) -> str:
+    return "an older `toolkit.version`" if _of_toolkit(package) else "the package of the nodes' own release"
 
 
 def _named(packages: Iterable[Bundled]) -> str:

@@ -19,6 +19,7 @@ _LARGEST_HEADER = 256 << 10  # bytes; NVIDIA's has about 30 KB
 _BUFFER = 1 << 20  # bytes
 _SCRIPT = b"#!"
 _VALUE = re.compile(rb"^(label|version_string|TARGET_ARCH|skip|MD5|CRCsum)=[\"']?([^\"'\n]*)[\"']?\s*$", re.MULTILINE)
+_LINES = re.compile(r"[0-9]{1,6}")
 _NO_MD5 = ("", "0" * 32)
 _NO_CRC = ("", "0" * 10)
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -62,7 +63,7 @@ def read_header(head: bytes, name: str) -> DriverRun:
     for key, value in _VALUE.findall(head):
         values.setdefault(key.decode(), value.decode(errors="replace"))
     label = values.get("label", "")
-    if "NVIDIA" not in label or not values.get("skip", "").isdecimal():
+    if "NVIDIA" not in label or not _LINES.fullmatch(values.get("skip", "")):
         raise RefusedError(
             f"{name}: a script, but not NVIDIA's driver: it is labelled {printable(label)[:80]!r}",
             hint="look at `driver.url` in the manifest",

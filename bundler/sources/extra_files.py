@@ -2,8 +2,9 @@
 
 from bundler.lock import LockedFile
 from bundler.manifest import FileSpec, Manifest
+from bundler.sources.listed import lock_listed
 from bundler.sources.several import take_several
-from bundler.sources.url import is_remote, source_words, take_url
+from bundler.sources.url import take_url
 from bundler.workplace import Found, Workplace
 
 
@@ -16,12 +17,4 @@ def find_files(manifest: Manifest, work: Workplace) -> Found:
 
 def _take(number: int, spec: FileSpec, manifest: Manifest, work: Workplace) -> LockedFile:
     stored = take_url(f"files[{number}]", spec.url, manifest.folder, spec.sha256, work)
-    return LockedFile(
-        path=f"files/{spec.name}",
-        kind="file",
-        size=stored.size,
-        sha256=stored.sha256,
-        source=source_words(spec.url),
-        known_by="manifest" if spec.sha256 else "first use",
-        url=spec.url if is_remote(spec.url) else "",
-    )
+    return lock_listed(spec, "file", f"files/{spec.name}", stored)

@@ -6,16 +6,17 @@ from bundler.lock import LockedFile
 from bundler.manifest import Manifest, PackageSpec
 from bundler.packages.closure import Bundled, package_findings
 from bundler.packages.reading import read_package
+from bundler.sources.listed import lock_listed
 from bundler.sources.runtime.glibc import target_of
 from bundler.sources.several import take_several
-from bundler.sources.url import is_remote, source_words, take_url
+from bundler.sources.url import take_url
 from bundler.workplace import Found, Workplace
 from installer.errors import UsageError
 from installer.index.components import ExtraPackage, Packages
 
 
 def find_packages(manifest: Manifest, work: Workplace) -> Found:
-    """Raises the first error that a rule finds, and tells the warnings."""
+    """Raises the first error that a rule finds. Warnings are lint's to tell, once a command."""
 
     def take(numbered: tuple[int, PackageSpec], work: Workplace) -> tuple[Bundled, LockedFile]:
         number, spec = numbered
@@ -26,7 +27,6 @@ def find_packages(manifest: Manifest, work: Workplace) -> Found:
     for finding in package_findings([bundled for bundled, _ in taken], target_of(manifest)):
         if finding.exit_code:
             raise finding.error()
-        work.tell(finding.text)
     listed = (
         ExtraPackage(file.path, bundled.facts.name, bundled.facts.installed_version, spec.purpose, spec.kernels)
         for spec, (bundled, file) in zip(manifest.packages, taken, strict=True)
@@ -37,15 +37,7 @@ def find_packages(manifest: Manifest, work: Workplace) -> Found:
 def _take(what: str, spec: PackageSpec, manifest: Manifest, work: Workplace) -> tuple[Bundled, LockedFile]:
     stored = take_url(what, spec.url, manifest.folder, spec.sha256, work)
     facts = read_package(work.cache.path(stored.sha256), f"{what}: {spec.url}")
-    file = LockedFile(
-        path=f"packages/{facts.file_name}",
-        kind="package",
-        size=stored.size,
-        sha256=stored.sha256,
-        source=source_words(spec.url),
-        known_by="manifest" if spec.sha256 else "first use",
-        url=spec.url if is_remote(spec.url) else "",
-    )
+    file = lock_listed(spec, "package", f"packages/{facts.file_name}", stored)
     return Bundled(file.path, facts, spec.kernels), file
 
 

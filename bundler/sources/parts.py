@@ -1,7 +1,8 @@
 """Each part of a manifest from its source. A source is asked only for a part that the manifest has."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,7 @@ from bundler.http.client import Client
 from bundler.http.credentials import NOBODY, Credentials
 from bundler.lock import LockedFile, LockedImage
 from bundler.manifest import DownloadSpec, Manifest
+from bundler.needs import Coming
 from bundler.sources import docker_programs, toolkit_packages, url
 from bundler.sources.driver_run import check_run
 from bundler.sources.extra_files import find_files
@@ -17,61 +19,92 @@ from bundler.sources.image.ray.added import with_ray_if_needed
 from bundler.sources.image.registry import pulling
 from bundler.sources.model import directory, huggingface, modelscope
 from bundler.sources.packages import find_packages
-from bundler.sources.publishers import publisher_url
+from bundler.sources.publishers import published
+from bundler.sources.runtime.glibc import target_of
 from bundler.sources.runtime.host import pack_host
+from bundler.sources.runtime.stage import room_to_pack
 from bundler.sources.runtime.standalone import Pinned, pack_standalone
 from bundler.sources.several import take_several
-from bundler.workplace import Found, Sources, Workplace
+from bundler.space import Need, demand_room
+from bundler.workplace import Announced, Find, Found, Source, Sources, Workplace
 from installer.index.components import Docker, Driver, Model, Package, Toolkit
 
 
 def find_driver(manifest: Manifest, work: Workplace) -> Found:
     spec = _given(manifest.driver)
-    taken = url.take("driver", spec, manifest.folder, work)
+    taken = url.take("driver", spec, published("driver", spec.version), manifest.folder, work)
     check_run(work.cache.path(taken.stored.sha256), taken.name, spec.version, manifest.target.arch)
     return Found(Driver(spec.version), (_download("driver", taken),))
 
 
 def find_docker(manifest: Manifest, work: Workplace) -> Found:
     spec = _given(manifest.docker)
-    taken = url.take("docker", spec, manifest.folder, work)
+    taken = url.take("docker", spec, published("docker", spec.version), manifest.folder, work)
     binaries = docker_programs.read_binaries(work.cache.path(taken.stored.sha256), taken.name)
     return Found(Docker(spec.version, binaries), (_download("docker", taken),))
 
 
 def find_toolkit(manifest: Manifest, work: Workplace) -> Found:
     spec = _given(manifest.toolkit)
-    spec = replace(spec, url=spec.url or publisher_url(f"toolkit {manifest.target.packages}", spec.version))
-    taken = url.take("toolkit", spec, manifest.folder, work)
+    archive = published(f"toolkit {manifest.target.packages}", spec.version)
+    return packages_of(url.take("toolkit", spec, archive, manifest.folder, work), manifest, work)
+
+
+def packages_of(taken: url.Taken, manifest: Manifest, work: Workplace) -> Found:
+    """What the nodes need of the toolkit's archive, known by whoever knew the archive."""
+    version = _given(manifest.toolkit).version
     archive = work.cache.path(taken.stored.sha256)
-    packages = toolkit_packages.take_packages(archive, taken.name, spec.version, manifest.target, work.cache)
+    demand_room((Need(work.cache.folder, taken.stored.size, f"what is in {taken.name}"),))
+    packages = toolkit_packages.take_packages(archive, taken.name, version, target_of(manifest), work.cache)
     files = tuple(_package_file(package, taken) for package in packages)
     listed = (Package(f.path, p.name, p.version) for f, p in zip(files, packages, strict=True))
-    return Found(Toolkit(spec.version, tuple(listed)), files)
+    return Found(Toolkit(version, tuple(listed)), files)
+
+
+def announce_image(manifest: Manifest, work: Workplace) -> Announced:
+    """Of a registry's image all sizes. How much an archive or a daemon's image gives, cutting it shows."""
+    spec = manifest.image
+    if spec.source == "registry":
+        told = pulling.ask_image(spec.ref, spec.mirrors, work)
+        coming = tuple(Coming(f"image/blobs/sha256/{blob.sha256}", blob.size, blob.sha256) for blob in told.blobs)
+        return Announced(lambda: _with_ray(manifest, told.take(), work), coming)
+    return Announced(lambda: _with_ray(manifest, _take_local_image(manifest, work), work))
 
 
 def find_image(manifest: Manifest, work: Workplace) -> Found:
-    locked = with_ray_if_needed(manifest, _take_image(manifest, work), work)
+    return announce_image(manifest, work).take()
+
+
+def _with_ray(manifest: Manifest, taken: LockedImage, work: Workplace) -> Found:
+    locked = with_ray_if_needed(manifest, taken, work)
     return Found(locked.image, locked.files, locked.pinned)
 
 
-def _take_image(manifest: Manifest, work: Workplace) -> LockedImage:
+def _take_local_image(manifest: Manifest, work: Workplace) -> LockedImage:
     spec = manifest.image
-    if spec.source == "registry":
-        return pulling.take_image(spec.ref, spec.mirrors, work)
     if spec.source == "file":
-        return archive.take_image(spec.ref, manifest.folder / spec.path, work.cache, work.meter)
+        return archive.take_image(spec, manifest.folder, work.cache, work.meter)
     return docker.take_image(spec.ref, work.cache, work.meter)
 
 
-def find_model(manifest: Manifest, work: Workplace) -> Found:
+def announce_model(manifest: Manifest, work: Workplace) -> Announced:
+    """What lies in a folder stays there."""
     spec = manifest.model
     if spec.source == "huggingface":
-        return huggingface.find(spec, work)
+        return huggingface.announce_model(spec, work)
     if spec.source == "modelscope":
-        return modelscope.find(spec, work)
-    files = directory.take_files(spec, manifest.model_folder, work.meter)
+        return modelscope.announce_model(spec, work)
+    return Announced(partial(_find_in_folder, manifest, work))
+
+
+def _find_in_folder(manifest: Manifest, work: Workplace) -> Found:
+    files = directory.take_files(manifest.model, manifest.model_folder, work.meter)
     return Found(Model(manifest.model.name), files)
+
+
+def announce_runtime(manifest: Manifest, work: Workplace) -> Announced:
+    """Made of little, and put together in the folder for what is temporary."""
+    return Announced(partial(find_runtime, manifest, work), needs=room_to_pack(work.cache))
 
 
 def find_runtime(manifest: Manifest, work: Workplace) -> Found:
@@ -88,15 +121,25 @@ def find_runtime(manifest: Manifest, work: Workplace) -> Found:
     return Found(None, (pack_standalone(manifest.runtime.python, manifest.target, fetch, work.cache),))
 
 
+def _with_local_files(find: Find, urls: Callable[[Manifest], Iterable[str]]) -> Source:
+    """What lies on this machine has a size; that of what does not, its server tells as it comes."""
+
+    def listing(manifest: Manifest, work: Workplace) -> Announced:
+        copied = url.to_be_copied(urls(manifest), manifest.folder, work.cache)
+        return Announced(partial(find, manifest, work), copied)
+
+    return listing
+
+
 SOURCES: Final[Sources] = {
-    "runtime": find_runtime,
-    "packages": find_packages,
-    "driver": find_driver,
-    "docker": find_docker,
-    "toolkit": find_toolkit,
-    "image": find_image,
-    "model": find_model,
-    "files": find_files,
+    "runtime": announce_runtime,
+    "packages": _with_local_files(find_packages, lambda manifest: [spec.url for spec in manifest.packages]),
+    "driver": _with_local_files(find_driver, lambda manifest: [_given(manifest.driver).url]),
+    "docker": _with_local_files(find_docker, lambda manifest: [_given(manifest.docker).url]),
+    "toolkit": _with_local_files(find_toolkit, lambda manifest: [_given(manifest.toolkit).url]),
+    "image": announce_image,
+    "model": announce_model,
+    "files": _with_local_files(find_files, lambda manifest: [spec.url for spec in manifest.files]),
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bundler.archives import read_members
 from bundler.cache import Cache, Stored
-from bundler.packages.closure import Bundled, conflicts, other_versions
+from bundler.packages.closure import Bundled, package_findings
 from bundler.packages.reading import read_package
 from installer.errors import RefusedError
 from installer.index.document import Target
@@ -50,7 +50,7 @@ def take_packages(archive: Path, name: str, version: str, target: Target, cache:
                 found[package] = Taken(package, full_version, member.name.rpartition("/")[2], writer.keep())
     _refuse_missing(found, name, version, target)
     taken = tuple(found[package] for package in PACKAGES)
-    _refuse_odd(taken, cache)
+    _refuse_odd(taken, target, cache)
     return taken
 
 
@@ -79,8 +79,8 @@ def _refuse_missing(found: Iterable[str], archive: str, version: str, target: Ta
         )
 
 
-def _refuse_odd(taken: tuple[Taken, ...], cache: Cache) -> None:
-    """What a package says of itself, against its file's name and against the other three."""
+def _refuse_odd(taken: tuple[Taken, ...], target: Target, cache: Cache) -> None:
+    """What a package says of itself, against its file's name, the other three and the nodes."""
     bundled = []
     for package in taken:
         facts = read_package(cache.path(package.stored.sha256), package.file_name)
@@ -89,6 +89,7 @@ def _refuse_odd(taken: tuple[Taken, ...], cache: Cache) -> None:
                 f"{package.file_name}: is {facts.name} {facts.installed_version} by its own words",
                 hint="take the archive from where NVIDIA publishes it",
             )
-        bundled.append(Bundled(package.file_name, facts))
-    for finding in (*other_versions(bundled), *conflicts(bundled)):
-        raise finding.error()
+        bundled.append(Bundled(f"toolkit/{package.file_name}", facts))
+    for finding in package_findings(bundled, target):
+        if finding.exit_code:
+            raise finding.error()

@@ -31,7 +31,7 @@ _KEYS = tuple(
     "format name version sequence target cluster serve packages driver docker toolkit image model files".split()
 )
 _DIGEST = r"[0-9a-f]{64}"
-KNOWN_BY = ("publisher", "hub", "registry", "manifest", "first use", "build")
+KNOWN_BY = ("publisher", "hub", "registry", "mirror", "manifest", "first use", "build")
 
 
 @dataclass(frozen=True)

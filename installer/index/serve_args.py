@@ -1,5 +1,8 @@
 """Which extra `vllm serve` options a manifest may pass, and which need to be allowed by name."""
 
+import re
+
+from installer.index.secret_names import ELSEWHERE, OPEN, is_secret
 from installer.index.strict import Place
 
 # Options that let a request or the model run code, read files of the node, or open it to other networks.
@@ -15,7 +18,7 @@ WEAKENING = tuple(
 # Options that the manifest's own keys set, and those that would carry a secret or name another file.
 OURS = tuple(
     """
-    api-key config distributed-executor-backend gpu-memory-utilization headless master-addr master-port
+    api-key config distributed-executor-backend gpu-memory-utilization headless hf-token master-addr master-port
     max-model-len model nnodes node-rank pipeline-parallel-size port served-model-name ssl-keyfile
     tensor-parallel-size uds
     """.split()
@@ -36,8 +39,11 @@ def check_serve_args(at: Place, args: tuple[str, ...], allow: tuple[str, ...]) -
 
 def _check(at: Place, arg: str, allow: tuple[str, ...]) -> None:
     option = _matching(arg, OURS)
+    typed = re.split(r"[=\s]", arg, maxsplit=1)[0]  # what is behind it may be the secret
     if option == "api-key":
-        at.fail("args", f"{arg.partition('=')[0]}: {NO_API_KEY}", hint=PROXY_HINT)
+        at.fail("args", f"{typed}: {NO_API_KEY}", hint=PROXY_HINT)
+    if arg.startswith("--") and is_secret(option or _name(arg)):
+        at.fail("args", f"{typed}: {OPEN}", hint=ELSEWHERE)
     if option:
         at.fail(
             "args",
@@ -58,6 +64,10 @@ def _matching(arg: str, options: tuple[str, ...]) -> str | None:
     if not arg.startswith("--"):
         known = next((name for short, name in _SHORT.items() if arg.startswith(short)), None)
         return known if known in options else None
-    name = arg[2:].split("=", 1)[0].split(".", 1)[0].replace("_", "-")
+    name = _name(arg)
     exact = name in options
     return name if exact else next((o for o in options if name and o.startswith(name)), None)
+
+
+def _name(arg: str) -> str:
+    return re.split(r"[=.\s]", arg[2:], maxsplit=1)[0].replace("_", "-")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from installer.index.gpus import GPUS
+from installer.index.secret_names import ELSEWHERE, OPEN, is_secret
 from installer.index.serve_args import NO_API_KEY, PROXY_HINT, check_serve_args
 from installer.index.strict import Place, Value
 
@@ -133,16 +134,23 @@ def read_fraction(at: Place, key: str, default: str) -> str:
 
 
 def read_environment(at: Place) -> dict[str, str]:
-    found = at.texts_by_name("env")
-    inner = at.inside("env") if found else at
-    for name in found:
-        if not re.fullmatch(_ENVIRONMENT_NAME, name):
-            inner.fail(name, "not a name like NCCL_IB_DISABLE")
-        if name == "VLLM_API_KEY":
-            inner.fail(name, NO_API_KEY, hint=PROXY_HINT)
-        if name in _RESERVED_ENVIRONMENT:
-            inner.fail(name, "set by the installer on each node, it cannot be set here")
-    return found
+    if not at.has("env"):
+        return {}
+    inner = at.inside("env")
+    for name in inner.values:  # before any value is read: an error about one would show it
+        _check_variable(inner, name)
+    return at.texts_by_name("env")
+
+
+def _check_variable(at: Place, name: str) -> None:
+    if not re.fullmatch(_ENVIRONMENT_NAME, name):
+        at.fail(name, "not a name like NCCL_IB_DISABLE")
+    if name == "VLLM_API_KEY":
+        at.fail(name, NO_API_KEY, hint=PROXY_HINT)
+    if is_secret(name):
+        at.fail(name, OPEN, hint=ELSEWHERE)
+    if name in _RESERVED_ENVIRONMENT:
+        at.fail(name, "set by the installer on each node, it cannot be set here")
 
 
 def check_ports(at: Place, cluster: ClusterSettings, serve: ServeSettings) -> None:

@@ -8,41 +8,46 @@ from pathlib import Path
 from bundler.archives import tar_members
 from bundler.cache import Cache
 from bundler.lock import LockedImage
+from bundler.manifest import ImageSpec
 from bundler.progress import Advance, Meter
 from bundler.sources.image import taken_before
+from bundler.sources.image.docker_save.choosing import Choose, image_called
 from bundler.sources.image.docker_save.cutting import cut
 from bundler.sources.image.docker_save.documents import read_manifest
+from bundler.sources.image.layers.compression import GZIP, ZSTD
 from bundler.sources.image.layers.gunzip import Gunzip
 from bundler.sources.image.layout import Origin, Parts, lay_out
 from bundler.space import Need, demand_room
 from installer.errors import AirgapError, DamagedError, UsageError
 
 _PIECE = 1 << 20  # bytes
-_GZIP = b"\x1f\x8b"
-_ZSTD = b"\x28\xb5\x2f\xfd"
 _MANIFEST = "manifest.json"
 _LARGEST_MANIFEST = 1 << 20  # bytes
 _FIRST_USE = "first use"  # nobody vouches for the file
 _HINT = "`docker save IMAGE -o FILE` makes one"
 
 
-def take_image(reference: str, path: Path, cache: Cache, meter: Meter) -> LockedImage:
-    """Into the cache. Of a plain archive with an image that was taken before only the headers are read."""
+def take_image(spec: ImageSpec, folder: Path, cache: Cache, meter: Meter) -> LockedImage:
+    """Into the cache, the image that ``spec`` names. ``folder`` is where a relative path starts.
+
+    Of a plain archive with an image that was taken before only the headers are read.
+    """
+    choose, path = image_called(spec.ref), folder / spec.path
     try:
-        parts = _recall(path, cache) or _cut(path, cache, meter)
+        parts = _recall(path, choose, cache) or _cut(path, choose, cache, meter)
     except FileNotFoundError:
         raise UsageError(f"image: {path}: no such file", hint="see `image.path` in the manifest") from None
     except IsADirectoryError:
         raise UsageError(f"image: {path}: is a folder, not an archive", hint=_HINT) from None
     except AirgapError as error:
         raise type(error)(f"{path}: {error}", hint=error.hint or _HINT) from error
-    return lay_out(parts, Origin(reference, f"file {path}", _FIRST_USE), cache)
+    return lay_out(parts, Origin(spec.ref, f"file {spec.path}", _FIRST_USE), cache)
 
 
-def _cut(path: Path, cache: Cache, meter: Meter) -> Parts:
+def _cut(path: Path, choose: Choose, cache: Cache, meter: Meter) -> Parts:
     with path.open("rb", buffering=0) as file:
-        start = file.read(len(_ZSTD))
-        if start == _ZSTD:
+        start = file.read(len(ZSTD))
+        if start == ZSTD:
             raise UsageError("packed with zstd, which is not read here", hint=f"unpack it first: zstd -d {path}")
         file.seek(0)
         size = os.fstat(file.fileno()).st_size
@@ -50,7 +55,7 @@ def _cut(path: Path, cache: Cache, meter: Meter) -> Parts:
         demand_room((Need(cache.folder, size, f"the image in {path.name}"),))
         with meter(f"read {path.name}", size) as advance:
             pieces = _pieces(file, advance)
-            parts = cut(_gunzipped(pieces) if start.startswith(_GZIP) else pieces, cache, _unheard)
+            parts = cut(_gunzipped(pieces) if start.startswith(GZIP) else pieces, cache, _unheard, choose)
     taken_before.remember(cache, parts.image_id, parts)
     return parts
 
@@ -72,10 +77,10 @@ def _unheard(_count: int) -> None:
     """The bar shows how far the file was read, packed as it is."""
 
 
-def _recall(path: Path, cache: Cache) -> Parts | None:
+def _recall(path: Path, choose: Choose, cache: Cache) -> Parts | None:
     """The same image has the same ID, in whatever archive: what it was cut into is known by that."""
     saved = _find_manifest(path)
-    return taken_before.recall(cache, f"sha256:{read_manifest(saved).config_digest}") if saved else None
+    return taken_before.recall(cache, f"sha256:{choose(read_manifest(saved)).config_digest}") if saved else None
 
 
 def _find_manifest(path: Path) -> bytes | None:

@@ -5,17 +5,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bundler.sources.image.foreign_document import ForeignDocument
 from installer.errors import DamagedError, RefusedError, printable
-from installer.index.strict import Place
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LONGEST_VALUE = 64 << 10  # characters of one environment variable
-
-
-class _Document(Place):
-    """Written by whoever made the image: what is wrong with it is damage, not a mistake of ours."""
-
-    error = DamagedError
 
 
 @dataclass(frozen=True)
@@ -44,10 +38,10 @@ def demand_platform(system: str, architecture: str) -> None:
 def read_configuration(data: bytes) -> Configuration:
     """Less strict than our own format: most of it is other people's."""
     try:
-        at = _Document.of(json.loads(data), "the image's configuration")
+        at = ForeignDocument.of(json.loads(data), "the image's configuration")
     except (ValueError, RecursionError):
         raise DamagedError("the image's configuration is not JSON") from None
-    inner = at.inside("config") if at.values.get("config") is not None else _Document({}, "config")
+    inner = at.inside("config") if at.values.get("config") is not None else ForeignDocument({}, "config")
     diff_ids = at.inside("rootfs").texts("diff_ids")
     if not all(_DIGEST.fullmatch(one) for one in diff_ids):
         raise DamagedError("the image's configuration: rootfs.diff_ids is not a list of sha256 digests")

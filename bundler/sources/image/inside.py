@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from bundler.sources.image.configuration import Configuration
 from bundler.sources.image.layers.contents import Distribution, LayerContents
-from installer.errors import RefusedError, printable
 
 _TOLD = ("ray", "torch", "vllm")
 _PYTHON_FOLDER = re.compile(r"(?:.*/)?python(3\.[0-9]+)/(?:site|dist)-packages/.*")
@@ -30,11 +29,13 @@ class Inside:
 
     @property
     def installed(self) -> dict[str, str]:
-        """Every distribution's version by its name. Of two copies the one beside vLLM counts, then the upper one."""
+        """Every distribution's version by its name, "" where nothing says which it is.
+
+        Of two copies the one with a version counts, then the one beside vLLM, then the upper one.
+        """
         home = self._home
-        return {
-            one.name: one.version for one in sorted(self.distributions, key=lambda one: _parent(one.folder) == home)
-        }
+        last_counts = sorted(self.distributions, key=lambda one: (bool(one.version), _parent(one.folder) == home))
+        return {one.name: one.version for one in last_counts}
 
     @property
     def python(self) -> str:
@@ -46,7 +47,7 @@ class Inside:
 
     @property
     def packages_folder(self) -> str:
-        """Where vLLM's distributions lie, without a leading slash; "" where there is no vLLM."""
+        """Where vLLM's distributions lie, without a leading slash; "" where no vLLM is installed."""
         return self._home
 
     @property
@@ -59,16 +60,10 @@ class Inside:
         named = self.configuration.environment.items()
         return {name: value for name, value in sorted(named) if name.startswith(_REQUIREMENT)}
 
-    def demand_vllm(self, reference: str) -> None:
-        if "vllm" not in self.installed:
-            raise RefusedError(
-                f"image {printable(reference)}: there is no vLLM in it",
-                hint="name an image with vLLM installed, such as vllm/vllm-openai:TAG",
-            )
-
     @property
     def _home(self) -> str:
-        return next((_parent(one.folder) for one in reversed(self.distributions) if one.name == "vllm"), "")
+        copies = [one for one in reversed(self.distributions) if one.name == "vllm" and _is_installed(one)]
+        return _parent(max(copies, key=lambda one: bool(one.version)).folder) if copies else ""
 
 
 def fold(configuration: Configuration, layers: Sequence[LayerContents]) -> Inside:
@@ -83,6 +78,11 @@ def fold(configuration: Configuration, layers: Sequence[LayerContents]) -> Insid
 
 def _left(known: Mapping[str, Distribution], layer: LayerContents) -> dict[str, Distribution]:
     return {folder: one for folder, one in known.items() if folder not in layer.found and not layer.hides(folder)}
+
+
+def _is_installed(one: Distribution) -> bool:
+    """And not merely there as source."""
+    return _parent(one.folder).endswith("-packages")
 
 
 def _parent(folder: str) -> str:

@@ -8,15 +8,12 @@ from dataclasses import dataclass, field
 from bundler.cache import Cache, Stored
 from bundler.lock import LockedFile, LockedImage
 from bundler.sources.image.configuration import read_configuration
+from bundler.sources.image.media_types import OCI_CONFIG, OCI_GZIP_LAYER, OCI_INDEX, OCI_MANIFEST
 from installer.errors import printable
 from installer.index.components import Image
 from installer.index.strict import LONGEST_TEXT, Value
 
 _FOLDER = "image"
-_MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
-_INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
-_CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
-_LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ class Origin:
 def lay_out(parts: Parts, origin: Origin, cache: Cache) -> LockedImage:
     """The small files go through the cache too. The same parts always give the same files."""
     config = _store(cache, parts.config)
-    kept = parts.manifest or Kept(_MANIFEST_TYPE, _render(_oci_manifest(config, parts.layers)))
+    kept = parts.manifest or Kept(OCI_MANIFEST, _render(_oci_manifest(config, parts.layers)))
     manifest = _store(cache, kept.body)
     files = {
         "oci-layout": _store(cache, _render({"imageLayoutVersion": "1.0.0"})),
@@ -91,14 +88,14 @@ def lay_out(parts: Parts, origin: Origin, cache: Cache) -> LockedImage:
 def _oci_manifest(config: Stored, layers: Sequence[Layer]) -> dict[str, Value]:
     return {
         "schemaVersion": 2,
-        "mediaType": _MANIFEST_TYPE,
-        "config": _descriptor(_CONFIG_TYPE, config),
-        "layers": [_descriptor(_LAYER_TYPE, layer.blob) for layer in layers],
+        "mediaType": OCI_MANIFEST,
+        "config": _descriptor(OCI_CONFIG, config),
+        "layers": [_descriptor(OCI_GZIP_LAYER, layer.blob) for layer in layers],
     }
 
 
 def _oci_index(media_type: str, manifest: Stored) -> dict[str, Value]:
-    return {"schemaVersion": 2, "mediaType": _INDEX_TYPE, "manifests": [_descriptor(media_type, manifest)]}
+    return {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [_descriptor(media_type, manifest)]}
 
 
 def _docker_manifest(config: Stored, layers: Sequence[Layer]) -> list[Value]:

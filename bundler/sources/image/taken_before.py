@@ -9,7 +9,7 @@ from bundler.sources.image.layout import Layer, Parts
 from installer.errors import MalformedError
 from installer.index.strict import Place, Value, parse_json
 
-RECIPE = 2  # raise it when the same image would be cut into other layers, or other versions be found in it
+RECIPE = 3  # raise it when the same image would be cut into other layers, or other versions be found in it
 _DIGEST = r"[0-9a-f]{64}"
 _IMAGE_DIGEST = r"sha256:[0-9a-f]{64}"
 _LARGEST_BLOB = 1 << 43  # bytes

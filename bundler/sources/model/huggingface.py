@@ -8,9 +8,9 @@ from bundler.http.origins import origin
 from bundler.manifest import ModelSpec
 from bundler.sources.model.answers import Answered
 from bundler.sources.model.endpoint import HubToken, check_endpoint, check_token, other_than
-from bundler.sources.model.locking import lock_repo
+from bundler.sources.model.locking import announce_taken
 from bundler.sources.model.repo import Repo, RepoFile
-from bundler.workplace import Found, Workplace
+from bundler.workplace import Announced, Found, Workplace
 from installer.errors import UnreachableError
 from installer.index.document import LARGEST_FILE
 
@@ -18,9 +18,13 @@ _DEFAULT_ENDPOINT = "https://huggingface.co"
 
 
 def find(spec: ModelSpec, work: Workplace) -> Found:
+    return announce_model(spec, work).take()
+
+
+def announce_model(spec: ModelSpec, work: Workplace) -> Announced:
     endpoint = choose_endpoint(spec.endpoint)
     may_read = credentials(endpoint)
-    return lock_repo(list_repo(spec, endpoint, may_read, work), spec, may_read, work)
+    return announce_taken(list_repo(spec, endpoint, may_read, work), spec, may_read, work)
 
 
 def list_repo(spec: ModelSpec, endpoint: str, may_read: Credentials, work: Workplace) -> Repo:
@@ -32,7 +36,7 @@ def list_repo(spec: ModelSpec, endpoint: str, may_read: Credentials, work: Workp
         raise UnreachableError(f"model: {endpoint} was asked for {spec.revision} and answered with {commit}")
     below = f"{endpoint}/{spec.repo}/resolve/{commit}"
     files = tuple(_read_file(at, below) for at in answer.each("files"))
-    return Repo("huggingface", spec.repo, commit, files, said_by=other_than(endpoint, (_DEFAULT_ENDPOINT,)))
+    return Repo("huggingface", spec.repo, commit, files, said_by=mirror(endpoint))
 
 
 def choose_endpoint(said: str) -> str:
@@ -40,6 +44,11 @@ def choose_endpoint(said: str) -> str:
     if said:
         return check_endpoint(said, "model.endpoint")
     return check_endpoint(os.environ.get("HF_ENDPOINT") or _DEFAULT_ENDPOINT, "HF_ENDPOINT")
+
+
+def mirror(endpoint: str) -> str:
+    """Its HOST[:PORT], "" of the hub itself."""
+    return other_than(endpoint, (_DEFAULT_ENDPOINT,))
 
 
 def credentials(endpoint: str) -> Credentials:

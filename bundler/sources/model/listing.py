@@ -16,18 +16,21 @@ _NEVER = tuple(
     runs/* *.tfevents.* training_args.bin optimizer.pt scheduler.pt rng_state*.pth
     """.split()
 )
-# The same weights again, for other engines or in the formats that safetensors replaced.
-_SECOND_COPIES = tuple(
+# The same weights again, for other engines.
+_OTHER_ENGINES = tuple(
     """
-    *.bin *.pt *.pth *.ckpt *.h5 *.keras *.msgpack *.ot *.pdparams *.tflite *.onnx *.onnx_data *.gguf
-    *.bin.index.json *.h5.index.json *.msgpack.index.json
+    *.h5 *.keras *.msgpack *.ot *.pdparams *.tflite *.onnx *.onnx_data *.gguf *.h5.index.json *.msgpack.index.json
     original/* onnx/* openvino/* gguf/* coreml/* metal/*
     """.split()
 )
+# What safetensors replaced, where a file of that format has the same role.
+_REPLACED = tuple("*.bin *.pt *.pth *.ckpt *.bin.index.json".split())
 # Mistral's own format, all weights again where those of transformers stand beside it.
 _CONSOLIDATED = ("consolidated*.safetensors", "consolidated*.safetensors.index.json")
 _BESIDE_CONSOLIDATED = ("model.safetensors", "model*.safetensors.index.json")
-_SHARD = re.compile(r"-[0-9]{5}-of-[0-9]{5}\.safetensors")
+_SAFETENSORS = ("*.safetensors", "*.safetensors.index.json")
+_NUMBER = re.compile(r"-[0-9]{5,6}-of-[0-9]{5,6}")
+_Role = tuple[str, str]  # folder, and what its weights are called there, pieces and format aside
 
 
 def choose(repo: Repo, spec: ModelSpec) -> tuple[RepoFile, ...]:
@@ -44,19 +47,44 @@ def choose(repo: Repo, spec: ModelSpec) -> tuple[RepoFile, ...]:
     return tuple(taken)
 
 
+def left_out(repo: Repo, spec: ModelSpec) -> tuple[str, ...]:
+    """Weights that were not taken because others stand for them, and not by the person's own patterns."""
+    if spec.include:
+        return ()
+    there = [file.path for file in repo.files if not _hidden(file.path)]
+    return tuple(sorted(path for path in _second_copies(there) if not _any(path, spec.exclude)))
+
+
 def _by_default(there: Sequence[RepoFile]) -> Iterator[RepoFile]:
-    unwanted = (*_NEVER, *_SECOND_COPIES) if _has_all_safetensors(there) else _NEVER
-    if any(_any(file.path, _BESIDE_CONSOLIDATED) for file in there):
-        unwanted = (*unwanted, *_CONSOLIDATED)
-    return (file for file in there if not _any(file.path, unwanted))
+    unwanted = _second_copies([file.path for file in there])
+    return (file for file in there if file.path not in unwanted and not _any(file.path, _NEVER))
 
 
-def _has_all_safetensors(there: Sequence[RepoFile]) -> bool:
-    """Shards without their index are an upload that was never finished."""
-    names = [file.path for file in there if not _any(file.path, _SECOND_COPIES)]
-    weights = [name for name in names if name.endswith(".safetensors")]
-    indexed = any(name.endswith(".safetensors.index.json") for name in names)
-    return indexed or any(not _SHARD.search(name) for name in weights)
+def _second_copies(there: Sequence[str]) -> frozenset[str]:
+    kept = _kept_roles(there)
+    copies = {path for path in there if kept and _any(path, _OTHER_ENGINES)}
+    copies |= {path for path in there if _any(path, _REPLACED) and _roles_of_replaced(path) & kept}
+    if any(_any(path, _BESIDE_CONSOLIDATED) for path in there):
+        copies |= {path for path in there if _any(path, _CONSOLIDATED)}
+    return frozenset(copies) - {path for path in there if _any(path, _NEVER)}
+
+
+def _kept_roles(there: Sequence[str]) -> frozenset[_Role]:
+    """Of safetensors. Shards without their list are an upload that was never finished."""
+    weights = (path for path in there if _any(path, _SAFETENSORS) and not _any(path, _OTHER_ENGINES))
+    return frozenset(_role(path) for path in weights if not _NUMBER.search(path))
+
+
+def _roles_of_replaced(path: str) -> frozenset[_Role]:
+    """Under the names that safetensors have for the same: of transformers, and of Meta's and Mistral's own uploads."""
+    folder, name = _role(path)
+    whole = {"model"} if name.startswith("consolidated") else set()
+    return frozenset((folder, each) for each in {name, name.removeprefix("pytorch_"), *whole})
+
+
+def _role(path: str) -> _Role:
+    folder, _, name = path.rpartition("/")
+    return folder, _NUMBER.sub("", name.removesuffix(".index.json").rpartition(".")[0])
 
 
 def _included(there: Sequence[RepoFile], patterns: Sequence[str]) -> Iterator[RepoFile]:

@@ -13,9 +13,9 @@ from bundler.http.origins import origin
 from bundler.manifest import ModelSpec
 from bundler.sources.model.answers import Answered, parse_answer
 from bundler.sources.model.endpoint import HubToken, check_endpoint, check_token, other_than
-from bundler.sources.model.locking import lock_repo
+from bundler.sources.model.locking import announce_taken
 from bundler.sources.model.repo import Repo, RepoFile
-from bundler.workplace import Found, Workplace
+from bundler.workplace import Announced, Found, Workplace
 from installer.errors import RefusedError, UnreachableError, UsageError, printable
 from installer.index.document import LARGEST_FILE
 
@@ -30,10 +30,14 @@ _UNPINNED = "the hub serves no commits: the sha256 of each file is what pins it"
 
 
 def find(spec: ModelSpec, work: Workplace) -> Found:
+    return announce_model(spec, work).take()
+
+
+def announce_model(spec: ModelSpec, work: Workplace) -> Announced:
     endpoint = choose_endpoint(spec.endpoint)
     may_read = credentials(endpoint)
     repo = list_repo(spec, ModelScope(spec.repo, endpoint, work.client, may_read))
-    return lock_repo(repo, spec, may_read, work)
+    return announce_taken(repo, spec, may_read, work)
 
 
 def choose_endpoint(said: str) -> str:
@@ -43,6 +47,11 @@ def choose_endpoint(said: str) -> str:
     if chosen := os.environ.get("MODELSCOPE_ENDPOINT"):
         return check_endpoint(chosen, "MODELSCOPE_ENDPOINT")
     return check_endpoint(f"https://{os.environ.get('MODELSCOPE_DOMAIN') or _DEFAULT_DOMAIN}", "MODELSCOPE_DOMAIN")
+
+
+def mirror(endpoint: str) -> str:
+    """Its HOST[:PORT], "" of the hub itself."""
+    return other_than(endpoint, _HUBS)
 
 
 def credentials(endpoint: str) -> Credentials:
@@ -132,7 +141,7 @@ def list_repo(spec: ModelSpec, hub: ModelScope) -> Repo:
     at = listed.commit if pinned else spec.revision
     files = (replace(file, url=hub.url(at, file.path)) for file in listed.files.values())
     remark = "" if pinned else _UNPINNED
-    return Repo("modelscope", spec.repo, at, tuple(files), remark, other_than(hub.endpoint, _HUBS))
+    return Repo("modelscope", spec.repo, at, tuple(files), remark, mirror(hub.endpoint))
 
 
 def _entries(data: Answered) -> Iterator[Answered]:

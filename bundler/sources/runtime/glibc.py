@@ -11,8 +11,6 @@ from bundler.sources.runtime.host import host_files
 from installer.errors import RefusedError
 from installer.index.document import Target
 
-_MAGIC = 4  # bytes
-
 
 @dataclass(frozen=True)
 class Demand:
@@ -26,8 +24,8 @@ def elf_files(files: Mapping[str, Path]) -> dict[str, Elf]:
     """Those of ``files`` that are ELF."""
     found = {}
     for name, path in files.items():
-        with path.open("rb") as file:
-            if is_elf(file.read(_MAGIC)):
+        if is_elf(path):
+            with path.open("rb") as file:
                 found[name] = read_elf(file, name)
     return found
 

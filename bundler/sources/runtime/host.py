@@ -11,6 +11,8 @@ from bundler.sources.runtime.libraries import needed_libraries
 from bundler.sources.runtime.packing import NEEDED, finish, pack, place, prove, run_staged
 from bundler.sources.runtime.program import program_files
 from bundler.sources.runtime.records import packed_once
+from bundler.sources.runtime.stage import room_to_pack, staged
+from bundler.space import demand_room
 from installer.index.document import RUNTIME_NAME
 
 
@@ -29,8 +31,8 @@ def pack_host(cache: Cache) -> LockedFile:
 
 
 def _pack(files: Mapping[str, Path], cache: Cache) -> Stored:
-    with tempfile.TemporaryDirectory(prefix="vllm-airgap-runtime-") as folder:
-        stage = Path(folder)
+    demand_room(room_to_pack(cache))
+    with staged(Path(tempfile.gettempdir())) as stage:
         place(files, stage)
         finish(stage)
         _compile(stage)

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from bundler.elf import is_elf
 from installer.errors import EnvironmentProblemError
 
 # glibc is the node's: its parts fit only one another and the loader, which stands at a fixed path.
@@ -18,7 +19,7 @@ _LINE = re.compile(r"\s(?P<name>[^\s/]+) => (?P<path>/.+?|not found)(?: \(0x[0-9
 def needed_libraries(files: Mapping[str, Path]) -> dict[str, Path]:
     """By the name under which they are looked for; those among ``files`` are found where they lie."""
     packed = {path.resolve() for path in files.values()}
-    needed = read_ldd(_ldd(path for path in files.values() if _is_elf(path)))
+    needed = read_ldd(_ldd(path for path in files.values() if is_elf(path)))
     return {name: path for name, path in sorted(needed.items()) if path.resolve() not in packed}
 
 
@@ -43,8 +44,3 @@ def _ldd(files: Iterable[Path]) -> str:
     if done.returncode != 0:
         raise EnvironmentProblemError(f"ldd failed: {done.stderr.strip()}")
     return done.stdout
-
-
-def _is_elf(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) == b"\x7fELF"

@@ -6,6 +6,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.resources import files
 from pathlib import Path, PurePath
 
+from bundler.wheels import normal_name
 from installer.errors import EnvironmentProblemError
 
 _PLACE = "program"
@@ -41,7 +42,7 @@ def _required(package: Distribution) -> Iterator[str]:
         if match is None or _EXTRA.search(match["marker"] or ""):
             continue
         if match["marker"] is None or _is_installed(match["name"]):
-            yield _normal(match["name"])
+            yield normal_name(match["name"])
 
 
 def _is_installed(name: str) -> bool:
@@ -83,7 +84,3 @@ def installer_files() -> dict[str, Path]:
     folder = Path(str(files("installer")))
     own = (path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
     return {f"{_PLACE}/installer/{path.relative_to(folder)}": path for path in own}
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

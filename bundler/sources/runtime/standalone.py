@@ -21,12 +21,16 @@ from bundler.archives import Entry, read_members
 from bundler.cache import Cache
 from bundler.elf import Elf
 from bundler.lock import LockedFile
+from bundler.sources.model.endpoint import check_endpoint
 from bundler.sources.runtime.glibc import elf_files, refuse_newer_glibc
 from bundler.sources.runtime.interpreter import PYTHON, is_wanted
 from bundler.sources.runtime.libraries import GLIBC
 from bundler.sources.runtime.packing import NEEDED, finish, pack, place, prove
 from bundler.sources.runtime.program import installer_files, is_wanted_of_package
-from bundler.sources.runtime.wheels import Wheel, read_wheel, wheels_for
+from bundler.sources.runtime.stage import room_to_pack, staged
+from bundler.sources.runtime.wheels import read_wheel, wheels_for
+from bundler.space import demand_room
+from bundler.wheels import Wheel
 from installer.errors import RefusedError, printable
 from installer.index.document import RUNTIME_NAME, Target
 from installer.index.names import name_problem
@@ -75,12 +79,12 @@ def portable_python(minor: str, target: Target, mirror: str) -> PortablePython:
 
 def pack_standalone(minor: str, target: Target, fetch: Fetch, cache: Cache) -> LockedFile:
     """Known by the build, as nobody else states the digest of what is packed here; what it is made of is pinned."""
-    python = portable_python(minor, target, os.environ.get(MIRROR, ""))
+    python = portable_python(minor, target, _mirror())
     wheels = wheels_for(minor)
     archive, *wheel_files = fetch(_pinned(python, wheels))
     archives = dict(zip(wheels, wheel_files, strict=True))
-    with tempfile.TemporaryDirectory(prefix="vllm-airgap-runtime-") as folder:
-        stage = Path(folder)
+    demand_room(room_to_pack(cache))
+    with staged(Path(tempfile.gettempdir())) as stage:
         fill(stage, python, archive, archives)
         check(stage, target)
         packed = pack(stage, cache)
@@ -96,6 +100,11 @@ def pack_standalone(minor: str, target: Target, fetch: Fetch, cache: Cache) -> L
         ),
         known_by="build",
     )
+
+
+def _mirror() -> str:
+    said = os.environ.get(MIRROR, "")
+    return said and check_endpoint(said, MIRROR)
 
 
 def _pinned(python: PortablePython, wheels: Sequence[Wheel]) -> tuple[Pinned, ...]:

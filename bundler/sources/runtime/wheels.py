@@ -3,22 +3,19 @@
 import base64
 import csv
 import hashlib
-import importlib.resources
 import io
 import lzma
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from bundler.wheels import Wheel, pinned_wheels
 from installer.errors import DamagedError, RefusedError, printable
 from installer.index.names import name_problem
-from installer.index.strict import Place, parse_json
 
-_TABLE = "wheels.json"  # written by scripts/pin-wheels
 _LARGEST = 256 << 20  # bytes of one wheel, unpacked
 _LINK = 0o120000
 # All that zipfile raises for what it cannot read; a wheel is neither encrypted nor packed in a new way.
@@ -26,32 +23,10 @@ _PROBLEMS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError,
 _SIGNATURES = ("RECORD.jws", "RECORD.p7s")  # not in the list, for they sign it
 
 
-@dataclass(frozen=True)
-class Wheel:
-    """One pinned wheel for linux x86_64 with glibc 2.17."""
-
-    name: str
-    version: str
-    url: str
-    size: int
-    sha256: str
-
-    @classmethod
-    def read(cls, at: Place) -> "Wheel":
-        return cls(
-            at.text("name"), at.text("version"), at.text("url"), at.integer("size", 1, _LARGEST), at.text("sha256")
-        )
-
-    @property
-    def file_name(self) -> str:
-        return self.url.rpartition("/")[2]
-
-
 @cache
 def wheels_for(python: str) -> tuple[Wheel, ...]:
-    """Of a Python like 3.12: what the installer imports, and what that imports."""
-    data = importlib.resources.files(__package__).joinpath(_TABLE).read_bytes()
-    return tuple(Wheel.read(at) for at in Place.of(parse_json(data, _TABLE), _TABLE).each(python))
+    """Of a Python like 3.12: what the installer imports, and what that imports (scripts/pin-wheels chose them)."""
+    return pinned_wheels("bundler.sources.runtime", python)
 
 
 def read_wheel(path: Path, name: str) -> Iterator[tuple[str, bytes]]:

@@ -3,7 +3,7 @@
 import gzip
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +53,22 @@ def test_a_document_comes_with_status_and_headers(web: Web, client: Client) -> N
     assert web.asked[0].headers["user-agent"] == "vllm-airgap"
 
 
+def test_a_redirect_with_a_length_of_many_digits_is_followed(web: Web, client: Client) -> None:
+    web.files["/y"] = b"{}"
+    long = Reply(302, {"location": "/y", "content-length": "0" * 5000 + "1"}, b"x")
+    web.alter = lambda request, reply: long if request.path == "/x" else reply
+    assert client.get(f"{web.url}/x", "listing").body == b"{}"
+
+
+@pytest.mark.parametrize("to", ["http://nowhere", "ftp://x/", "/loop"])
+def test_a_password_in_a_url_is_not_shown_where_it_leads_astray(web: Web, client: Client, to: str) -> None:
+    web.alter = lambda _request, _reply: leading(to=to)
+    url = web.url.replace("//", "//me:geheim@") + "/loop?sig=geheim"
+    with pytest.raises((RefusedError, UnreachableError)) as caught:
+        client.get(url, "listing")
+    assert "geheim" not in f"{caught.value} {caught.value.hint}"
+
+
 def test_a_document_is_asked_for_again_where_that_may_help(web: Web, client: Client, pauses: list[float]) -> None:
     web.files["/api"] = b"{}"
     web.alter = lambda request, reply: Reply(503) if request.number < 3 else reply
@@ -64,6 +80,21 @@ def test_a_cut_document_is_asked_for_again(web: Web, client: Client) -> None:
     web.files["/api"] = CONTENT
     web.alter = lambda request, reply: Reply(200, {}, CONTENT, cut=5) if request.number == 1 else reply
     assert client.get(f"{web.url}/api", "listing").body == CONTENT
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+def test_a_document_that_drips_counts_as_silent(web: Web, client: Client, framing: str) -> None:
+    web.files["/api"] = CONTENT
+    web.alter = lambda request, reply: replace(reply, drip=0.02 if request.number == 1 else 0, framing=framing)
+    assert client.get(f"{web.url}/api", "listing").body == CONTENT
+    assert len(web.asked) == 2
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+def test_a_packed_document_of_any_framing_comes_whole(web: Web, client: Client, framing: str) -> None:
+    body = gzip.compress(bytes(1 << 20) + CONTENT)
+    web.alter = lambda _request, _reply: Reply(200, {"content-encoding": "gzip"}, body, framing=framing)
+    assert client.get(f"{web.url}/api", "listing").body == bytes(1 << 20) + CONTENT
 
 
 def test_a_packed_document_is_unpacked(web: Web, client: Client) -> None:
@@ -135,6 +166,15 @@ def test_what_netrc_says_is_not_sent(web: Web, client: Client, tmp_path: Path, m
     client.get(f"{web.url}/file", "listing", credentials=Known())
     assert "authorization" not in web.asked[0].headers
     assert web.asked[1].headers["authorization"] == "Bearer abc"
+
+
+@pytest.mark.parametrize("token", ["Bearer geheim\n", " geheim", "Bearer ge\u4e2dheim", "Bearer geheim\r\nX: y"])
+def test_a_token_that_cannot_be_sent_is_not_shown(web: Web, client: Client, token: str) -> None:
+    with pytest.raises(UsageError, match=r"/file: a token or password .* cannot be sent") as caught:
+        client.get(f"{web.url}/file", "listing", credentials=Known(sent={"Authorization": token}))
+    assert "heim" not in str(caught.value) + caught.value.hint
+    assert caught.value.hint
+    assert web.asked == []
 
 
 def test_a_circle_of_redirects_ends(web: Web, client: Client) -> None:

@@ -1,8 +1,6 @@
 """Through a proxy that the environment names, for http and for https, and past it where NO_PROXY says so."""
 
-import ssl
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +9,11 @@ import pytest
 from bundler.cache import Cache
 from bundler.http.client import Client
 from bundler.http.transfer import Wanted
-from installer.errors import RefusedError, UnreachableError
+from installer.errors import RefusedError, UnreachableError, UsageError
 from tests.fakes.proxy import Proxy, proxying
 from tests.fakes.web import Reply, Web
 from tests.integration.http.getting import CONTENT, DIGEST, cut_after, first, get
+from tests.integration.http.tls import serving_tls
 
 
 @pytest.fixture
@@ -41,17 +40,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def secure(certificate: Path) -> Iterator[Web]:
-    web = Web({"/file": CONTENT})
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    web.socket = context.wrap_socket(web.socket, server_side=True)
-    thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield web
-    web.over.set()
-    web.shutdown()
-    thread.join()
-    web.server_close()
+    with serving_tls({"/file": CONTENT}, certificate) as web:
+        yield web
 
 
 def https(web: Web) -> str:
@@ -102,6 +92,29 @@ def test_the_proxys_password_is_in_no_error(
         monkeypatch.setenv(name, "http://me:geheim@127.0.0.1:9")
     with pytest.raises(UnreachableError) as caught:
         get(client, cache, Wanted("file", ("https://localhost:9/file",), DIGEST))
+    assert "geheim" not in str(caught.value) + caught.value.hint
+
+
+def test_a_proxy_that_is_not_there_is_named(
+    web: Web, client: Client, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would look as if the server were down."""
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://me:geheim@127.0.0.1:9")
+    for scheme in ("http", "https"):
+        with pytest.raises(UnreachableError, match=r"file: the proxy: .*refused") as caught:
+            client.get(f"{scheme}://localhost:{web.server_port}/file", "listing")
+        assert "geheim" not in str(caught.value) + caught.value.hint
+
+
+def test_a_socks_proxy_needs_what_it_is_reached_with(
+    web: Web, client: Client, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "socks5h://me:geheim@127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "socks5h://me:geheim@127.0.0.1:9")
+    with pytest.raises(UsageError, match="SOCKS") as caught:
+        client.get(f"{web.url}/file", "listing")
+    assert "pip install PySocks" in caught.value.hint
     assert "geheim" not in str(caught.value) + caught.value.hint
 
 

@@ -114,6 +114,38 @@ def test_a_changed_tag_is_seen_where_if_range_is_not_understood(
     assert get(client, cache, unknown) == OTHER
 
 
+def test_the_whole_under_the_name_of_a_part_is_not_taken(
+    web: Web, client: Client, cache: Cache, unknown: Wanted
+) -> None:
+    """Some servers get the headers of a part right, and send the file from its first byte on."""
+
+    def alter(request: Request, reply: Reply) -> Reply:
+        if request.number == 1:
+            return replace(reply, cut=100_000)
+        return replace(reply, body=CONTENT) if request.number == 2 else reply
+
+    web.alter = alter
+    assert get(client, cache, unknown) == CONTENT
+
+
+def test_a_part_of_a_file_of_another_length_is_not_added(
+    web: Web, client: Client, cache: Cache, unknown: Wanted
+) -> None:
+    """The server does not understand If-Range, and gives a tag with the whole only."""
+    changed = OTHER + b"and more"
+
+    def changing(request: Request, reply: Reply) -> Reply:
+        if request.number == 1:
+            return replace(reply, cut=100_000)
+        if start := request.headers.get("range", "")[6:-1]:
+            said = {"content-range": f"bytes {start}-{len(changed) - 1}/{len(changed)}"}
+            return Reply(206, said, changed[int(start) :])
+        return Reply(200, {"etag": '"new"'}, changed)
+
+    web.alter = changing
+    assert get(client, cache, unknown) == changed
+
+
 def test_a_known_digest_judges_whatever_the_tags_say(web: Web, client: Client, cache: Cache, pinned: Wanted) -> None:
     """Servers behind one name may each give the same bytes another tag."""
     web.alter = lambda request, reply: replace(
@@ -167,6 +199,152 @@ class Stopping:
         self._left -= len(piece)
         if self._left <= 0:
             raise InterruptedError
+
+
+def begun(cache: Cache, url: str, count: int) -> None:
+    """What an earlier run left of a file with a known digest."""
+    with holding(cache, partial_key(DIGEST, url), lambda: None) as partial:
+        partial.append(memoryview(CONTENT)[:count])
+
+
+NO_MORE = (Reply(416), Reply(416, {"content-range": "bytes */*"}), Reply(416, {"content-range": "bytes */1000"}))
+
+
+@pytest.mark.parametrize("size", [None, SIZE])
+@pytest.mark.parametrize("no_more", NO_MORE)
+def test_one_416_does_not_cost_what_has_come(
+    web: Web, client: Client, cache: Cache, url: str, size: int | None, no_more: Reply
+) -> None:
+    """RFC 9110, section 15.5.17: a server should say the length. One that does not, or lies, may do better again."""
+    begun(cache, url, 200_000)
+    web.alter = first(lambda _request, _reply: no_more)
+    assert get(client, cache, Wanted("file", (url,), DIGEST, size)) == CONTENT
+    assert [request.headers.get("range") for request in web.asked] == ["bytes=200000-"] * 2
+    assert web.sent == SIZE - 200_000
+
+
+@pytest.mark.parametrize("size", [None, SIZE])
+@pytest.mark.parametrize("no_more", NO_MORE)
+def test_who_has_416_for_every_range_is_asked_for_the_whole(
+    web: Web, client: Client, cache: Cache, url: str, size: int | None, no_more: Reply
+) -> None:
+    begun(cache, url, 200_000)
+    web.alter = lambda request, reply: no_more if "range" in request.headers else reply
+    assert get(client, cache, Wanted("file", (url,), DIGEST, size)) == CONTENT
+    assert [request.headers.get("range") for request in web.asked] == ["bytes=200000-"] * 2 + [None]
+
+
+@pytest.mark.parametrize("size", [None, SIZE])
+def test_who_has_416_for_everything_is_given_up_and_what_has_come_stays(
+    web: Web, client: Client, cache: Cache, url: str, size: int | None
+) -> None:
+    begun(cache, url, 200_000)
+    web.alter = lambda _request, _reply: Reply(416)
+    with pytest.raises(UnreachableError, match="no byte after the first 200000"):
+        get(client, cache, Wanted("file", (url,), DIGEST, size))
+    assert len(web.asked) == 6
+    (partial,) = partial_files(cache)
+    assert partial.read_bytes() == CONTENT[:200_000]
+
+
+def test_a_cut_whole_after_416_does_not_cost_what_has_come(web: Web, client: Client, cache: Cache, url: str) -> None:
+    begun(cache, url, 200_000)
+
+    def alter(request: Request, reply: Reply) -> Reply:
+        return Reply(416) if request.number < 3 else replace(reply, cut=1000) if request.number == 3 else reply
+
+    web.alter = alter
+    assert get(client, cache, Wanted("file", (url,), DIGEST)) == CONTENT
+    assert web.asked[-1].headers["range"] == "bytes=200000-"
+
+
+def test_416_alone_does_not_make_a_cut_file_whole(web: Web, client: Client, cache: Cache, unknown: Wanted) -> None:
+    """Nobody knows the digest, and the body ended where the connection did."""
+    cut = Reply(200, {}, CONTENT, cut=100_000, framing="close")
+    web.alter = lambda request, _reply: (cut, Reply(416), Reply(200, {}, CONTENT))[min(request.number, 3) - 1]
+    assert get(client, cache, unknown) == CONTENT
+
+
+def test_a_body_without_a_length_is_whole_where_nobody_can_say_more(
+    web: Web, client: Client, cache: Cache, unknown: Wanted
+) -> None:
+    close = Reply(200, {}, CONTENT, framing="close")
+    web.alter = lambda request, _reply: Reply(416) if "range" in request.headers else close
+    assert get(client, cache, unknown) == CONTENT
+
+
+@pytest.mark.parametrize("validators", [{}, {"etag": '"same"'}])
+def test_a_cut_body_without_a_length_is_not_confirmed_by_a_longer_one(
+    web: Web, client: Client, cache: Cache, unknown: Wanted, validators: dict[str, str]
+) -> None:
+    """The server knows no ranges, so that the second answer is the whole again: it is read to its end."""
+    close = Reply(200, validators, CONTENT, framing="close")
+    web.alter = lambda request, _reply: replace(close, cut=100_000) if request.number == 1 else close
+    assert get(client, cache, unknown) == CONTENT
+    assert len(web.asked) == 3
+
+
+def test_bodies_without_a_length_that_never_agree_are_given_up(
+    web: Web, client: Client, cache: Cache, unknown: Wanted
+) -> None:
+    web.alter = lambda request, _reply: Reply(200, {}, bytes([request.number]) * 1000, framing="close")
+    with pytest.raises(UnreachableError, match="1000 bytes came, and 1000 others before"):
+        get(client, cache, unknown)
+    assert len(web.asked) < 20
+    assert whole_files(cache) == []
+
+
+def test_a_body_that_became_shorter_is_taken_as_it_is_now(
+    web: Web, client: Client, cache: Cache, unknown: Wanted
+) -> None:
+    close = Reply(200, {}, CONTENT, framing="close")
+    web.alter = lambda request, _reply: close if request.number == 1 else replace(close, body=CONTENT[:1000])
+    assert get(client, cache, unknown) == CONTENT[:1000]
+
+
+def test_what_an_unknown_file_was_before_is_found_out_after_416(
+    web: Web, client: Client, cache: Cache, unknown: Wanted
+) -> None:
+    """It became shorter and kept its tag."""
+    web.alter = first(lambda _, reply: replace(reply.saying(etag='"same"'), cut=200_000))
+    with pytest.raises(InterruptedError):
+        transfer(unknown, client, cache, unwatched, lambda: Stopping(200_000))
+    web.files["/file"] = OTHER[:1000]
+    web.alter = lambda _, reply: reply.saying(etag='"same"')
+    assert get(client, cache, unknown) == OTHER[:1000]
+
+
+def test_what_lies_behind_the_last_byte_is_not_taken(web: Web, client: Client, cache: Cache, url: str) -> None:
+    """A server without ranges sends the file again, of which the disk has too much."""
+    with holding(cache, partial_key(DIGEST, url), lambda: None) as partial:
+        partial.append(memoryview(CONTENT + b"more"))
+    web.alter = lambda _request, _reply: Reply(200, {}, CONTENT)
+    assert get(client, cache, Wanted("file", (url,), DIGEST)) == CONTENT
+
+
+def test_a_file_that_is_shorter_than_expected_is_not_taken_for_a_416(
+    web: Web, client: Client, cache: Cache, url: str
+) -> None:
+    """Its length is known, its digest is not."""
+    web.alter = lambda request, reply: (
+        replace(reply, cut=1000) if request.number == 1 else Reply(416, {"content-range": "bytes */1000"})
+    )
+    with pytest.raises(UnreachableError, match="no byte after the first 1000"):
+        get(client, cache, Wanted("file", (url,), size=SIZE))
+    assert whole_files(cache) == []
+
+
+def test_wrong_parts_count_only_in_a_row(web: Web, client: Client, cache: Cache, pinned: Wanted) -> None:
+    """One of several servers behind a name lies; the whole is not asked for because of that."""
+
+    def alter(request: Request, reply: Reply) -> Reply:
+        if request.number == 1:
+            return replace(reply, cut=50_000)
+        return Reply(416) if request.number % 2 else replace(reply, cut=50_000)
+
+    web.alter = alter
+    assert get(client, cache, pinned) == CONTENT
+    assert web.sent == SIZE
 
 
 @pytest.mark.parametrize("size", [None, SIZE])
@@ -551,6 +729,43 @@ def test_a_mirror_with_wrong_bytes_gives_way_to_the_next(
 ) -> None:
     web.files["/mirror"] = OTHER
     assert get(client, cache, replace(pinned, urls=(f"{web.url}/mirror", *pinned.urls))) == CONTENT
+
+
+def test_a_mirror_that_was_given_up_costs_the_next_file_nothing(
+    web: Web, client: Client, cache: Cache, pauses: list[float], told: list[str]
+) -> None:
+    """Five pauses at the first of its files, and none at the others."""
+    web.files = {f"/{name}": name.encode() for name in "abc"}
+    web.alter = lambda request, reply: Reply(502) if request.headers["host"].startswith("localhost") else reply
+    for name in "abc":
+        urls = (f"{web.other_url}/{name}", f"{web.url}/{name}")
+        assert get(client, cache, Wanted(name, urls, hashlib.sha256(name.encode()).hexdigest())) == name.encode()
+    assert len(pauses) == 5
+    assert len(web.asked) == 6 + 3
+    assert [line for line in told if "asking 127.0.0.1" in line] == told[-1:]
+
+
+def test_the_only_server_is_asked_also_if_it_was_given_up(
+    web: Web, client: Client, cache: Cache, pinned: Wanted
+) -> None:
+    web.alter = lambda _request, _reply: Reply(502)
+    with pytest.raises(UnreachableError, match="502"):
+        get(client, cache, pinned)
+    web.alter = lambda _request, reply: reply
+    assert get(client, cache, pinned) == CONTENT
+
+
+def test_a_mirror_that_lacks_one_file_is_asked_for_the_next(web: Web, client: Client, cache: Cache) -> None:
+    web.files = {"/a": b"a", "/b": b"b"}
+    lacking = ("localhost", "/a")
+    web.alter = lambda request, reply: (
+        Reply(404) if (request.headers["host"].partition(":")[0], request.path) == lacking else reply
+    )
+    for name in "ab":
+        urls = (f"{web.other_url}/{name}", f"{web.url}/{name}")
+        get(client, cache, Wanted(name, urls, hashlib.sha256(name.encode()).hexdigest()))
+    hosts = [request.headers["host"].partition(":")[0] for request in web.asked]
+    assert hosts == ["localhost", "127.0.0.1", "localhost"]
 
 
 def test_the_last_of_several_mirrors_names_them_all(web: Web, client: Client, cache: Cache, pinned: Wanted) -> None:

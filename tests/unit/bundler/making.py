@@ -5,7 +5,7 @@ import io
 import struct
 import tarfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bundler.build import Built, build
@@ -14,10 +14,11 @@ from bundler.http.client import Client
 from bundler.http.patience import Patience
 from bundler.lock import LockedFile
 from bundler.manifest import Manifest, read_manifest
+from bundler.needs import Coming
 from bundler.progress import unwatched
 from bundler.signing import SigningKey, load_key, make_key_pair
 from bundler.sources.parts import SOURCES
-from bundler.workplace import Found, Source, Sources, Workplace
+from bundler.workplace import Announced, Find, Found, Source, Sources, Workplace, unannounced
 from installer.index.components import Image
 from tests.fakes.package_files import Made, driver_run, rpm_package
 from tests.fakes.tiny_model import weights
@@ -93,17 +94,23 @@ class Asked:
     """Sources as they are, but for those that need a docker daemon or a Python to pack; remembers who was asked."""
 
     names: list[str] = field(default_factory=list)
-    image: Source = find_image
-    runtime: Source = find_runtime
+    image: Find = find_image
+    runtime: Find = find_runtime
+    announced: dict[str, tuple[Coming, ...]] = field(default_factory=dict)  # what a source says ahead, by its name
 
     def sources(self) -> Sources:
-        chosen = {**SOURCES, "image": self.image, "runtime": self.runtime}
+        chosen = {**SOURCES, "image": unannounced(self.image), "runtime": unannounced(self.runtime)}
         return {name: self._remembering(name, source) for name, source in chosen.items()}
 
     def _remembering(self, name: str, source: Source) -> Source:
-        def ask(manifest: Manifest, work: Workplace) -> Found:
-            self.names.append(name)
-            return source(manifest, work)
+        def ask(manifest: Manifest, work: Workplace) -> Announced:
+            announced = source(manifest, work)
+
+            def take() -> Found:
+                self.names.append(name)
+                return announced.take()
+
+            return replace(announced, take=take, files=self.announced.get(name, announced.files))
 
         return ask
 

@@ -10,6 +10,7 @@ import pytest
 
 from bundler.archives import read_members, tar_members
 from bundler.cache import Cache
+from bundler.manifest import ImageSpec
 from bundler.packages.deb import read_deb
 from bundler.progress import unwatched
 from bundler.sources.image.archive import take_image
@@ -119,4 +120,4 @@ def test_an_image_in_a_file_is_read_likewise(tmp_path: Path) -> None:
     with path.open("r+b") as file:
         file.truncate(700 << 20)
     with pytest.raises(AirgapError, match="a header extension of 629145600 bytes"):
-        take_image("image:1", path, Cache(tmp_path / "cache"), unwatched)
+        take_image(ImageSpec("image:1", "file", path="image.tar"), tmp_path, Cache(tmp_path / "cache"), unwatched)

@@ -137,6 +137,17 @@ def test_damage_in_the_cache_is_noticed_and_fetched_again(site: Site) -> None:
     assert "driver/driver.run: damaged in the cache, fetching it again" in site.told
 
 
+def test_damage_that_a_rule_would_look_into_is_fetched_again_and_not_judged(site: Site) -> None:
+    first = tree(site.build("first").folder)
+    (package, *_) = (file for file in lock_of(site).files if file.kind == "toolkit")
+    cached = site.work.cache.path(package.sha256)
+    content = cached.read_bytes()
+    cached.unlink()
+    cached.write_bytes(bytes(len(content)))
+    assert tree(site.build("second").folder) == first
+    assert f"{package.path}: damaged in the cache, fetching it again" in site.told
+
+
 def test_damage_in_the_image_is_taken_from_its_source_again(site: Site) -> None:
     first = tree(site.build("first").folder)
     site.work.cache.drop(locked_sha256(site, "image/oci-layout"))

@@ -10,6 +10,7 @@ import pytest
 from bundler.cache import Cache
 from bundler.cli import run
 from bundler.partials import Origin, holding
+from bundler.sizes import in_units
 from tests.unit.bundler.making import put
 
 LONG_AGO = 1_600_000_000
@@ -76,6 +77,49 @@ def test_prune_asks_first(stored: Cache, capsys: pytest.CaptureFixture[str]) -> 
 def test_prune_has_nothing_to_do(stored: Cache, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(("cache", "prune", "--max-size", "1G")) == 0
     assert capsys.readouterr().out.endswith("nothing to remove\n")
+
+
+@pytest.fixture
+def idle(stored: Cache) -> list[Path]:
+    """What is known of files that the cache has no more, and what a killed run left: 38 bytes that no list shows."""
+    gone = "0" * 64
+    record, layer, left = (stored.folder / name for name in ("urls/1.json", f"layers/{gone}.json", "aside/left"))
+    stored.write_record(record, b'{"sha256": "gone"}')
+    stored.write_record(layer, b"12345")
+    left.write_bytes(b"of a killed run")
+    return [record, layer, left]
+
+
+def test_prune_takes_what_is_idle_also_where_nothing_else_must_go(
+    stored: Cache, idle: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a question, for nobody can want it."""
+    assert run(("cache", "prune", "--max-size", "1G")) == 0
+    assert capsys.readouterr().out == f"{stored.folder}: 0 files removed, 38 B freed\n"
+    assert [path for path in idle if path.exists()] == []
+    assert len(names(stored)) == 2
+    assert run(("cache", "prune", "--max-size", "1G")) == 0
+    assert capsys.readouterr().out.endswith("nothing to remove\n")
+
+
+def test_what_is_idle_counts_among_what_is_freed(
+    stored: Cache, idle: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(("cache", "prune", "--older-than", "30", "-y")) == 0
+    assert capsys.readouterr().out == f"{stored.folder}: 1 files removed, {in_units(3000 + 38)} freed\n"
+    assert [path for path in idle if path.exists()] == []
+
+
+def test_nothing_idle_is_taken_from_a_build(stored: Cache, idle: list[Path]) -> None:
+    with stored.in_use():
+        assert run(("cache", "prune", "--max-size", "1G")) == 8
+    assert [path for path in idle if not path.exists()] == []
+
+
+def test_a_cache_that_was_never_used_is_not_made_to_be_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLLM_AIRGAP_CACHE", str(tmp_path / "none"))
+    assert run(("cache", "prune", "-y")) == 0
+    assert not (tmp_path / "none").exists()
 
 
 def test_prune_waits_for_nobody(stored: Cache, capsys: pytest.CaptureFixture[str]) -> None:

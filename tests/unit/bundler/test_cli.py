@@ -9,7 +9,9 @@ import click
 import pytest
 
 from bundler.cli import bundle, making_commands, run
+from bundler.lock import PARTS
 from bundler.signing import load_key, write_signature
+from bundler.sources.parts import SOURCES
 from installer import __version__
 from tests.unit.bundler.making import Site
 
@@ -40,6 +42,13 @@ def test_help_is_there_for_every_command(capsys: Output) -> None:
     assert "--fingerprint" in capsys.readouterr().out
 
 
+def test_every_part_that_can_be_updated_is_named(capsys: Output) -> None:
+    assert run(("lock", "-h")) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert set(PARTS) == set(SOURCES)
+    assert f"the part NAME ({', '.join(PARTS)})" in said
+
+
 def test_the_version_is_told(capsys: Output) -> None:
     assert run(("--version",)) == 0
     assert capsys.readouterr().out == f"bundle {__version__}\n"
@@ -49,6 +58,17 @@ def test_an_error_is_one_line_and_a_hint(site: Site, capsys: Output) -> None:
     site.rewrite("sequence: 7", "sequenze: 7")
     assert run(("lint", str(site.manifest))) == 2
     assert capsys.readouterr().err.splitlines()[0] == f"error: {site.manifest}: sequenze: unknown key"
+
+
+def test_each_of_several_mistakes_is_an_error_with_its_hint(site: Site, capsys: Output) -> None:
+    site.rewrite("sequence: 7", "sequenze: 7")
+    site.rewrite("version: 27.4.0", "vresion: 27.4.0")
+    assert run(("lint", str(site.manifest))) == 2
+    lines = capsys.readouterr().err.splitlines()
+    errors = [line for line in lines if line.startswith("error: ")]
+    told = ("sequenze: unknown key", "docker.vresion: unknown key", "docker.version: missing")
+    assert errors == [f"error: {site.manifest}: {text}" for text in told]
+    assert sum(line.startswith("hint: known here: ") for line in lines) == 2
 
 
 def test_a_missing_manifest_says_how_to_get_one(tmp_path: Path, capsys: Output) -> None:

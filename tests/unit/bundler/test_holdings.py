@@ -66,7 +66,8 @@ def test_removing_says_what_became_free(cache: Cache, tmp_path: Path) -> None:
         partial.append(memoryview(b"part"))
     left = cache.folder / "aside" / "left"
     left.write_bytes(b"of a killed run")
-    assert remove(cache, holdings(cache)) == len(b"alone") + len(b"part") + len(b"of a killed run")
+    known = (cache.partials / "key.json").stat().st_size
+    assert remove(cache, holdings(cache)) == len(b"alone") + len(b"part") + known + len(b"of a killed run")
     assert [path for path in cache.folder.rglob("*") if path.is_file()] == []
     assert (tmp_path / "bundle").read_bytes() == b"in a bundle"
 
@@ -83,17 +84,29 @@ def test_what_is_remembered_of_a_file_goes_with_it(cache: Cache) -> None:
         record(cache, f"urls/{name}.json", {"url": "https://h/x", "validator": f'"{"0" * 64}"', "sha256": sha256})
         record(cache, f"runtimes/{name}.json", {"sha256": sha256, "size": 4})
         record(cache, f"layers/{sha256}.json", {"recipe": 1, "diff_id": f"sha256:{'0' * 64}"})
+        record(cache, f"chunks/{sha256}.json", {"chunks": ["0" * 64, "1" * 64], "seal": "2" * 64})
         layers = [{"diff_id": f"sha256:{'0' * 64}", "sha256": kept}, {"sha256": sha256}]
         record(cache, f"docker/{name}.json", {"config": kept, "layers": layers})
     broken = record(cache, "urls/broken.json", {})
     remove(cache, [holding for holding in holdings(cache) if holding.name == gone])
     assert not broken.exists()
     assert sorted(str(path.relative_to(cache.folder)) for path in cache.folder.rglob("*.json")) == [
+        f"chunks/{kept}.json",
         "docker/2.json",
         f"layers/{kept}.json",
         "runtimes/2.json",
         "urls/2.json",
     ]
+
+
+def test_the_record_of_a_partial_file_goes_with_it(cache: Cache) -> None:
+    """As after a kill between the entry's name and the end of its record."""
+    with holding(cache, "key", lambda: None) as partial:
+        partial.came_from(Origin("https://host/x", "", 10))
+        partial.append(memoryview(b"part"))
+    record(cache, "partial/gone.json", {"url": "https://host/y"})
+    assert remove(cache, ()) == len(json.dumps({"url": "https://host/y"}))
+    assert sorted(path.name for path in cache.partials.iterdir()) == ["key", "key.json"]
 
 
 def test_nothing_is_pruned_while_a_build_uses_the_cache(cache: Cache) -> None:

@@ -76,7 +76,7 @@ def test_a_bundled_python_wants_a_glibc(site: Site) -> None:
     assert warning.severity == "warning"
     assert "needs glibc 2." in warning.what
     site.rewrite("sequence: 7", 'sequence: 7\ntarget: {glibc: "2.99"}')
-    assert found(site) == ()
+    assert [finding for finding in found(site) if finding.rule == "runtime-glibc"] == []
 
 
 def test_a_lock_that_does_not_fit_is_said(site: Site) -> None:
@@ -130,6 +130,67 @@ def test_json_is_one_document_of_a_fixed_shape(site: Site, capsys: Output) -> No
     assert [set(finding) for finding in document["findings"]] == [KEYS] * len(document["findings"])
     (error,) = [finding for finding in document["findings"] if finding["severity"] == "error"]
     assert (error["rule"], error["exit_code"]) == ("model-pickle", 6)
+
+
+def refusal(site: Site, capsys: Output, code: int) -> list[dict[str, object]]:
+    """The findings of a document that is printed although there was nothing to judge."""
+    assert run(("lint", str(site.manifest), "-o", "json")) == code
+    document = json.loads(capsys.readouterr().out)
+    assert set(document) == {"schema", "errors", "warnings", "backend", "findings"}
+    findings: list[dict[str, object]] = document["findings"]
+    assert (document["errors"], document["warnings"], document["backend"]) == (len(findings), 0, None)
+    for finding in findings:
+        assert set(finding) == KEYS
+        assert (finding["severity"], finding["exit_code"]) == ("error", code)
+        assert finding["fix"]
+    return findings
+
+
+def test_mistakes_in_the_form_of_a_manifest_are_findings_of_the_document(site: Site, capsys: Output) -> None:
+    site.rewrite("path: tiny-model", "pat: tiny-model")
+    site.rewrite("name: tiny\n", "name: tiny\ncluster: {nodes: many}\n")
+    found = {finding["where"]: finding["what"] for finding in refusal(site, capsys, 2)}
+    assert found == {
+        "model.pat": "unknown key",
+        "model.path": "missing",
+        "cluster.nodes": "not a whole number",
+    }
+
+
+@pytest.mark.parametrize(("data", "where"), [(b"a: [", "line 1"), (b"\xff", "m.yaml"), (b"- 1", "document")])
+def test_what_is_no_manifest_at_all_is_one_finding(site: Site, capsys: Output, data: bytes, where: str) -> None:
+    site.manifest.write_bytes(data)
+    (finding,) = refusal(site, capsys, 2)
+    assert finding["rule"] == "manifest-form"
+    assert str(finding["where"]).endswith(where if where != "m.yaml" else site.manifest.name)
+
+
+def test_a_manifest_that_cannot_be_read_is_a_finding(site: Site, capsys: Output) -> None:
+    site.manifest.unlink()
+    (finding,) = refusal(site, capsys, 2)
+    assert (finding["rule"], finding["where"]) == ("manifest-form", str(site.manifest))
+    site.manifest.mkdir()
+    (finding,) = refusal(site, capsys, 2)
+    assert finding["where"] == str(site.manifest)
+
+
+def test_a_lock_that_cannot_be_read_is_a_finding(site: Site, capsys: Output) -> None:
+    lock_path(site.manifest).write_text("{")
+    (finding,) = refusal(site, capsys, 2)
+    assert (finding["rule"], finding["where"]) == ("lint-stopped", lock_path(site.manifest).name)
+    lock_path(site.manifest).unlink()
+    lock_path(site.manifest).mkdir()
+    (finding,) = refusal(site, capsys, 7)
+    assert (finding["rule"], finding["where"]) == ("lint-stopped", str(lock_path(site.manifest)))
+
+
+def test_people_still_read_it_as_errors(site: Site, capsys: Output) -> None:
+    site.rewrite("path: tiny-model", "pat: tiny-model")
+    assert run(("lint", str(site.manifest))) == 2
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert f"error: {site.manifest}: model.path: missing\n" in written.err
+    assert "hint: `bundle init FILE` writes a commented manifest to compare with\n" in written.err
 
 
 def test_the_backend_is_said_once_the_image_is_known(site: Site, capsys: Output) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bundler.manifest import LARGEST_MANIFEST, Manifest, parse_manifest, parse_yaml
+from bundler.several_errors import SeveralError
 from installer.errors import UsageError
 from tests.unit.bundler.making import MANIFEST
 
@@ -171,3 +172,66 @@ def test_a_version_keeps_its_zeros() -> None:
     driver = parse(MANIFEST).driver
     assert driver is not None
     assert driver.version == "550.10"
+
+
+SEVERAL = """\
+nmae: tiny
+version: [1]
+target: {glibc: two, packages: deb, arhc: x}
+driver: {vresion: 1, sha256: ab}
+docker: 27
+packages: [{purpose: x}, {url: a.rpm, kernels: x}, y]
+image: {source: podman, ref: [x]}
+model: {source: huggingface, revison: main, sha256: {a: b}, include: x}
+files: [{url: ftp://x/y}]
+cluster: {nodes: two, port: 22, env: {NCCL_IB_DISABLE: [1]}, shm_size: 1}
+serve: {prot: 8000, args: [--host, x]}
+"""
+TOLD = {
+    "nmae: unknown key",
+    "name: missing",
+    "version: not text",
+    "target.arhc: unknown key",
+    "target.glibc: 'two' is not a glibc version like 2.17",
+    "driver.vresion: unknown key",
+    "driver.version: missing",
+    "driver.sha256: 'ab' is not 64 lower-case hex digits",
+    "docker: not a mapping",
+    "packages[0].url: missing",
+    "packages[1].kernels: not a list",
+    "packages[2]: not a mapping",
+    "image.source: 'podman' is not one of registry, docker, file",
+    "model.revison: unknown key",
+    "model.repo: missing",
+    "model.sha256.a: 'b' is not 64 lower-case hex digits",
+    "model.include: not a list",
+    "files[0].url: ftp:// is not one of https, http, file, nor a path",
+    "files[0].name: missing",
+    "cluster.nodes: not a whole number",
+    "cluster.port: 22 is not between 1024 and 65535",
+    "cluster.env.NCCL_IB_DISABLE: not text",
+    "cluster.shm_size: '1' is not a size as docker takes it, like 10.24g",
+    "serve.prot: unknown key",
+    "serve.args: --host weakens the node",
+}
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    with pytest.raises(SeveralError) as caught:
+        parse(SEVERAL)
+    told = [str(error).removeprefix("site/m.yaml: ") for error in caught.value.errors]
+    assert sorted(told) == sorted(TOLD)
+    (unknown,) = (error for error in caught.value.errors if "driver.vresion" in str(error))
+    assert unknown.hint == "known here: version, url, sha256"
+
+
+def test_what_only_follows_from_a_mistake_is_not_told() -> None:
+    for text in ("model: {repo: a/b, source: hugginface}", "model: {path: [x]}", "model: {source: huggingface}"):
+        with pytest.raises(UsageError) as caught:
+            parse(SMALLEST.replace("model: {path: models/tiny}", text))
+        assert not isinstance(caught.value, SeveralError)
+
+
+def test_a_serve_port_is_only_compared_where_both_are_ports() -> None:
+    with pytest.raises(UsageError, match=r"^site/m\.yaml: cluster\.port: not a whole number$"):
+        parse(SMALLEST + "cluster: {port: x}\nserve: {port: 6379}\n")

@@ -1,7 +1,9 @@
 """Partial files outlive their run, belong to one run at a time, and become entries whole."""
 
 import hashlib
+import os
 import threading
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,15 @@ def test_it_is_there_for_the_next_run(cache: Cache) -> None:
     with holding(cache, DIGEST, never) as partial:
         assert (partial.size, partial.origin) == (len(TEXT), ORIGIN)
         assert b"".join(map(bytes, partial.pieces(5))) == TEXT[5:]
+
+
+def test_one_that_somebody_cut_meanwhile_has_no_more_than_there_is(cache: Cache) -> None:
+    """Without an end to read up to, this would go on for ever."""
+    with holding(cache, DIGEST, never) as partial:
+        partial.append(memoryview(TEXT))
+        os.truncate(cache.partials / DIGEST, 4)
+        assert b"".join(map(bytes, islice(partial.pieces(0), 3))) == TEXT[:4]
+        assert partial.size == 4
 
 
 def test_a_whole_one_becomes_an_entry(cache: Cache) -> None:

@@ -1,16 +1,20 @@
 """All that goes to one file system must fit there together."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bundler.build import lock_manifest
 from bundler.cache import Cache
+from bundler.cloning import can_clone
 from bundler.lock import LockedFile, lock_path
-from bundler.manifest import Manifest
-from bundler.needs import needs_of_bundle, needs_of_fetching
+from bundler.manifest import Manifest, read_manifest
+from bundler.needs import Coming, needs_of_bundle, needs_of_fetching
 from bundler.partials import holding
+from bundler.sources.url import to_be_copied
 from bundler.space import Need, Room, demand_room, shortages
 from bundler.workplace import Found, Workplace
 from installer.errors import EnvironmentProblemError
@@ -102,10 +106,52 @@ def test_a_build_without_room_ends_before_the_first_byte(site: Site) -> None:
 def test_a_model_folder_without_room_for_it_is_not_even_read(site: Site) -> None:
     with (site.model / "big.dat").open("wb") as file:
         file.truncate(1 << 43)  # holes
-    with pytest.raises(EnvironmentProblemError, match=r"no room for 8\.0 TiB of the bundle in "):
+    with pytest.raises(EnvironmentProblemError, match=r"8\.0 TiB of the bundle in "):
         site.build("deep/out")
     assert site.asked.names == []
     assert not (site.folder / "deep").exists()
+
+
+def test_what_the_parts_say_ahead_is_added_up_before_the_first_is_taken(site: Site) -> None:
+    half = os.statvfs(site.folder).f_bavail * os.statvfs(site.folder).f_frsize * 2 // 3
+    site.asked.announced = {
+        "image": (Coming("image/x", half, "1" * 64), Coming("image/y", 5)),
+        "docker": (Coming("docker/x", half),),
+    }
+    with pytest.raises(EnvironmentProblemError, match="no room for"):
+        site.build()
+    assert site.asked.names == []
+    site.asked.announced.popitem()
+    site.build()
+
+
+def test_a_lock_does_not_ask_for_the_room_of_a_bundle(site: Site) -> None:
+    site.asked.announced = {"image": (Coming("image/x", 1 << 50),)}
+    lock_manifest(read_manifest(site.manifest), (), site.asked.sources(), site.work)
+
+
+def test_what_nobody_gave_a_digest_counts_as_often_as_it_comes(cache: Cache) -> None:
+    files = (Coming("a", 5), Coming("b", 5), Coming("c", 7, "1" * 64), Coming("d", 7, "1" * 64))
+    (need,) = needs_of_fetching(files, cache)
+    assert need.size == 17
+
+
+def test_a_file_of_this_machine_is_known_by_its_size(site: Site) -> None:
+    cache = site.work.cache
+    cache.folder.mkdir()
+    names = ["driver.run", f"file://{site.folder}/docker.tgz", "gone.rpm", "https://host/x.rpm"]
+    sizes = {file.path: file.size for file in to_be_copied(names, site.folder, cache)}
+    expected = {name: (site.folder / name.rpartition("/")[2]).stat().st_size for name in names[:2]}
+    assert sizes == ({} if can_clone(cache.folder) else expected)
+
+
+def test_a_file_of_this_machine_without_room_for_it_is_not_copied(site: Site) -> None:
+    with (site.folder / "driver.run").open("r+b") as file:
+        file.truncate(1 << 43)  # holes
+    with pytest.raises(EnvironmentProblemError, match=r"no room for 8\.0 TiB"):
+        site.build()
+    with pytest.raises(EnvironmentProblemError, match=r"no room for 8\.0 TiB of driver"):
+        lock_manifest(read_manifest(site.manifest), (), site.asked.sources(), site.work)
 
 
 def test_a_build_ends_as_soon_as_what_was_found_is_too_much(site: Site) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from bundler.cache import Cache
 from bundler.progress import Advance
-from bundler.totals import with_total
+from bundler.progress import summing
+from bundler.totals import Overall, with_total
 from tests.unit.bundler.making import put
 
 
@@ -22,6 +23,7 @@ class Heard:
 
     begun: list[tuple[str, int | None, int]] = field(default_factory=list)
     there: dict[str, int] = field(default_factory=dict)
+    ended: list[str] = field(default_factory=list)
 
     @contextmanager
     def __call__(self, what: str, total: int | None, /, *, done: int = 0) -> Iterator[Advance]:
@@ -32,6 +34,7 @@ class Heard:
             self.there[what] += count
 
         yield advance
+        self.ended.append(what)
 
 
 def test_what_the_cache_has_whole_or_in_part_is_done_from_the_start(cache: Cache) -> None:
@@ -70,3 +73,71 @@ def test_one_file_or_nothing_left_to_do_needs_no_sum(cache: Cache) -> None:
         with with_total(files, cache, heard) as meter, meter("item", 5):
             pass
         assert heard.begun == [("item", 5, 0)]
+
+
+FILES = [Wanted(100, "a" * 64), Wanted(200, "b" * 64), Wanted(300, "c" * 64)]
+
+
+def test_one_total_goes_over_all_stages_of_a_build(cache: Cache) -> None:
+    cache.partials.mkdir(parents=True)
+    (cache.partials / FILES[0].sha256).write_bytes(b"p" * 30)
+    heard = Heard()
+    with Overall(heard) as overall:
+        overall.expect(FILES, cache)
+        for stage in (FILES[:2], FILES[2:]):
+            with with_total(stage, cache, overall) as meter:
+                for file in stage:
+                    with meter(file.sha256, file.size) as advance:
+                        advance(file.size - cache.arrived(file.sha256))
+        assert [begun for begun in heard.begun if begun[0] == "total"] == [("total", 600, 30)]
+        assert heard.there["total"] == 600
+        assert heard.ended[-2:] == ["total", FILES[2].sha256]  # with the last byte, before what follows
+
+
+def test_what_no_total_was_told_of_does_not_move_it(cache: Cache) -> None:
+    heard = Heard()
+    with Overall(heard) as overall:
+        overall.expect(FILES, cache)
+        with overall("docker save", 5000) as advance:
+            advance(5000)
+        assert heard.there == {"total": 0, "docker save": 5000}
+    assert heard.ended == ["docker save", "total"]
+
+
+def test_what_comes_twice_is_not_counted_when_all_has_come(cache: Cache) -> None:
+    heard = Heard()
+    with Overall(heard) as overall:
+        overall.expect(FILES, cache)
+        with with_total(FILES, cache, overall) as meter, meter("x", 600) as advance:
+            advance(600)
+            advance(-600)
+            advance(600)
+        assert heard.there["total"] == 600
+
+
+def test_a_stage_has_its_own_total_where_the_build_has_none(cache: Cache) -> None:
+    heard = Heard()
+    with Overall(heard) as overall:
+        overall.expect(FILES[:1], cache)
+        with with_total(FILES, cache, overall):
+            assert heard.begun == [("total", 600, 0)]
+
+
+def test_only_what_was_known_first_is_expected(cache: Cache) -> None:
+    heard = Heard()
+    with Overall(heard) as overall:
+        overall.expect(FILES[:2], cache)
+        overall.expect(FILES, cache)
+        assert heard.begun == [("total", 300, 0)]
+
+
+def test_a_sum_without_an_end_begins_with_its_first_item() -> None:
+    heard = Heard()
+    with summing(heard, "packages") as meter:
+        assert heard.begun == []
+        for count in (5, 7):
+            with meter("item", count) as advance:
+                advance(count)
+    assert heard.begun == [("packages", None, 0), ("item", 5, 0), ("item", 7, 0)]
+    assert heard.there["packages"] == 12
+    assert heard.ended == ["item", "item", "packages"]

@@ -1,5 +1,6 @@
 """What verify says is what it found out, and no more."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,12 @@ def test_line_endings_changed_on_the_way_are_said(out: Path) -> None:
     sums.write_bytes(sums.read_bytes().replace(b"\n", b"\r\n"))
     with pytest.raises(NotAuthenticError, match="line endings changed"):
         verify(out, NONE, unwatched)
+
+
+def test_inspect_does_not_hide_a_version_that_nothing_tells(out: Path) -> None:
+    index = read_index(out)
+    image = replace(index.image, versions={"cuda": "12.4.1", "vllm": ""})
+    assert dict(describe(replace(index, image=image)))["holds"] == "cuda 12.4.1, vllm of unknown version"
 
 
 def test_inspect_tells_what_is_in_it(out: Path) -> None:

@@ -169,6 +169,8 @@ def test_what_a_site_may_set(index: Index, pair: str, part: str, key: str, value
         ("NCCL_SOCKET_IFNAME=eth1", "NCCL_SOCKET_IFNAME: set by the installer"),
         ("NCCL_x=1", "NCCL_x: not a name like"),
         ("NCCL_A=a\nb", r"NCCL_A: 'a\\nb' has a control character"),
+        ("NCCL_AUTH_TOKEN=hush", "--set.env.NCCL_AUTH_TOKEN: a secret, and here it would lie open in the bundle"),
+        ("NCCL_AUTH_TOKEN=hush\n", "--set.env.NCCL_AUTH_TOKEN: a secret, and here it would lie open in the bundle"),
         ("args=--trust-remote-code", "--set.args: cannot be set on site"),
         ("VLLM_API_KEY=x", "--set.VLLM_API_KEY: cannot be set on site"),
         ("LD_PRELOAD=/x.so", "--set.LD_PRELOAD: cannot be set on site"),
@@ -181,6 +183,7 @@ def test_what_a_site_may_not_set(index: Index, pair: str, message: str) -> None:
     with pytest.raises(AirgapError) as caught:
         node_config(site, index, LOCAL)
     assert (caught.value.exit_code, message in str(caught.value)) == (2, True), caught.value
+    assert "hush" not in str(caught.value)
 
 
 def test_the_model_is_below_the_data_directory_the_person_chose(index: Index, tmp_path: Path) -> None:

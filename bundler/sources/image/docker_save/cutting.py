@@ -10,32 +10,32 @@ from bundler.cache import Cache, Stored
 from bundler.progress import Advance
 from bundler.sources.image.configuration import Configuration, read_configuration
 from bundler.sources.image.docker_save.byte_stream import ByteStream
+from bundler.sources.image.docker_save.choosing import Choose, only_image
 from bundler.sources.image.docker_save.documents import SavedImage, read_manifest
 from bundler.sources.image.inside import fold
 from bundler.sources.image.layers import records
+from bundler.sources.image.layers.compression import GZIP, ZSTD, refused_zstd
 from bundler.sources.image.layers.contents import LayerContents
 from bundler.sources.image.layers.gunzip import Gunzip
 from bundler.sources.image.layers.gzip_writer import BLOCK, GzipWriter, compressors
-from bundler.sources.image.layers.reader import LayerRead
+from bundler.sources.image.layers.unpacked import LayerRead, UnpackedBytes
 from bundler.sources.image.layout import Layer, Parts
-from bundler.tar_headers import RECORD, Headers, Member, MemberNames, is_header, padded
-from installer.errors import DamagedError, RefusedError, printable
+from bundler.tar_headers import RECORD, Headers, Member, is_header, padded
+from installer.errors import DamagedError, printable
 
-_GZIP = b"\x1f\x8b"
-_ZSTD = b"\x28\xb5\x2f\xfd"
 _LARGEST_DOCUMENT = 16 << 20  # bytes; what is longer and no layer belongs to nothing we want
 _MOST_DOCUMENTS = 64 << 20  # bytes of all of them, for they are held until the end
 
 
-def cut(stream: Iterable[bytes], cache: Cache, advance: Advance) -> Parts:
-    """``stream`` holds one image, in the layout of docker up to 24 or the OCI one since 25."""
+def cut(stream: Iterable[bytes], cache: Cache, advance: Advance, choose: Choose = only_image) -> Parts:
+    """``stream`` holds images in the layout of docker up to 24 or the OCI one since 25."""
     with compressors() as pool:
         cutter = _Cutter(cache, pool, advance)
         source = ByteStream(stream)
         for member in _members(source):
             cutter.take(member, source)
         source.drain()
-    return cutter.parts()
+    return cutter.parts(choose)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class _Cut:
 
 
 class _Cutter:
-    """What of the image was seen so far: which layers are the image's is known only at the end of the stream."""
+    """What of the image was seen so far: which layers are the chosen image's is known only at the end of the stream."""
 
     def __init__(self, cache: Cache, pool: ThreadPoolExecutor, advance: Advance) -> None:
         self._cache = cache
@@ -64,8 +64,8 @@ class _Cutter:
         elif member.is_file:
             self._take_file(name, member.size, source)
 
-    def parts(self) -> Parts:
-        image = read_manifest(self._document("manifest.json"))
+    def parts(self, choose: Choose) -> Parts:
+        image = choose(read_manifest(self._document("manifest.json")))
         config = self._document(image.config)
         cuts = [self._cut(name) for name in image.layers]
         configuration = read_configuration(config)
@@ -80,9 +80,9 @@ class _Cutter:
         rest = size - len(start)
         if is_header(start):
             self._layers[name] = self._compress(self._blocks(start, rest, source))
-        elif start.startswith(_GZIP):
+        elif start.startswith(GZIP):
             self._layers[name] = self._keep_as_it_is(self._blocks(start, rest, source))
-        elif start.startswith(_ZSTD):
+        elif start.startswith(ZSTD):
             self._zstd.add(name)
         elif size <= _LARGEST_DOCUMENT:
             self._hold(name, size)
@@ -104,25 +104,25 @@ class _Cutter:
             yield block
 
     def _compress(self, blocks: Iterator[bytes]) -> _Cut:
-        reading = _LayerReading()
+        unpacked = UnpackedBytes()
         with self._cache.writer() as file:
             gzip = GzipWriter(file.write, self._pool)
             for block in blocks:
                 gzip.write(block)
-                reading.feed(block)
+                unpacked.feed(block)
             gzip.finish()
-            return self._remembered(reading.read(), file.keep())
+            return self._remembered(unpacked.read(), file.keep())
 
     def _keep_as_it_is(self, blocks: Iterator[bytes]) -> _Cut:
-        reading = _LayerReading()
+        unpacked = UnpackedBytes()
         gunzip = Gunzip()
         with self._cache.writer() as file:
             for block in blocks:
                 file.write(block)
                 for piece in gunzip.feed(block):
-                    reading.feed(piece)
+                    unpacked.feed(piece)
             gunzip.demand_end()
-            return self._remembered(reading.read(), file.keep())
+            return self._remembered(unpacked.read(), file.keep())
 
     def _remembered(self, read: LayerRead, blob: Stored) -> _Cut:
         records.remember(self._cache, blob.sha256, read)
@@ -136,29 +136,10 @@ class _Cutter:
     def _cut(self, name: str) -> _Cut:
         name = self._links.get(name, name)
         if name in self._zstd:
-            raise RefusedError(
-                f"layer {name} is compressed with zstd, which docker before 23 cannot load",
-                hint="build or push the image with gzip layers",
-            )
+            raise refused_zstd(f"layer {name}")
         if name not in self._layers:
             raise DamagedError(f"docker save: layer {name} is missing")
         return self._layers[name]
-
-
-class _LayerReading:
-    """What there is to know of a layer from the bytes that it unpacks to."""
-
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
-        self._names = MemberNames()
-        self._contents = LayerContents()
-
-    def feed(self, piece: bytes) -> None:
-        self._digest.update(piece)
-        self._contents.see(self._names.feed(piece))
-
-    def read(self) -> LayerRead:
-        return LayerRead(f"sha256:{self._digest.hexdigest()}", self._contents)
 
 
 def _members(source: ByteStream) -> Iterator[Member]:

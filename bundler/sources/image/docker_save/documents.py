@@ -1,37 +1,37 @@
-"""The JSON document of a saved image that says what belongs to it."""
+"""The JSON document of a save that says which images are in it, and what belongs to each."""
 
 import json
 import posixpath
 from dataclasses import dataclass
 
+from bundler.sources.image.foreign_document import ForeignDocument
 from installer.errors import DamagedError
-from installer.index.strict import Place
 
 
 @dataclass(frozen=True)
 class SavedImage:
-    """The names, in the stream, of the image's configuration and of its layers, lowest first."""
+    """The names, in the stream, of the image's configuration and of its layers, lowest first; ``tags`` are its own."""
 
     config: str
     layers: tuple[str, ...]
+    tags: tuple[str, ...]
 
     @property
     def config_digest(self) -> str:
         return posixpath.basename(self.config).removesuffix(".json")
 
 
-def read_manifest(data: bytes) -> SavedImage:
+def read_manifest(data: bytes) -> tuple[SavedImage, ...]:
     found = _parse(data, "manifest.json")
-    if not isinstance(found, list) or len(found) != 1:
-        raise DamagedError("docker save: manifest.json does not describe one image")
-    at = _Document.of(found[0], "manifest.json")
-    return SavedImage(at.text("Config"), at.texts("Layers"))
+    if not isinstance(found, list):
+        raise DamagedError("docker save: manifest.json is no list of images")
+    return tuple(_read_image(ForeignDocument.of(one, "manifest.json")) for one in found)
 
 
-class _Document(Place):
-    """Written by the daemon: what is wrong with it is damage, not a mistake of ours."""
-
-    error = DamagedError
+def _read_image(at: ForeignDocument) -> SavedImage:
+    """RepoTags is null or left out for an image that was saved by its ID."""
+    tags = at.texts("RepoTags") if at.values.get("RepoTags") is not None else ()
+    return SavedImage(at.text("Config"), at.texts("Layers"), tags)
 
 
 def _parse(data: bytes, name: str) -> object:

@@ -5,13 +5,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bundler.tar_headers import Member
+from bundler.wheels import normal_name
 from installer.index.strict import Place, Value
 
 _METADATA = re.compile(
     rb"(?:.*/)?(?:site|dist)-packages/([A-Za-z0-9][A-Za-z0-9._]*)-([A-Za-z0-9.+!_]+?)"
-    rb"(?:\.dist-info/METADATA|(?:-py[0-9.]+)?\.egg-info(?:/PKG-INFO)?)"
+    rb"(?:\.dist-info/METADATA|(?:-py[0-9.]+)?\.egg-info(?:/PKG-INFO)?"
+    rb"|(?:-py[0-9.]+(?:-[A-Za-z0-9_-]+)?)?\.egg(?:/EGG-INFO/PKG-INFO)?)"
+)
+# vLLM that runs from a folder of its source, and the link to such a folder; their names say no version.
+_FROM_SOURCE = re.compile(
+    rb"(?!.*-packages/)(?:.*/)?vllm\.egg-info/PKG-INFO|(?:.*/)?(?:site|dist)-packages/vllm\.egg-link"
 )
 _INTERPRETER = re.compile(rb"(?:.*/)?bin/python3\.[0-9]+")
+# A name with a suffix of letters, or of a shared library; and all that lies in a folder of packages.
+_NO_FOLDERS_NAME = re.compile(rb"(?:.*/)?(?:[^/]+\.(?:[A-Za-z_]+|so[0-9.]+)|[^/]*-packages/.*(?<!-info))")
 _WHITEOUT = b".wh."
 _OPAQUE = b".wh..wh..opq"
 _LONGEST_PATH = 1024  # bytes; no tool makes longer ones for what is looked for
@@ -19,7 +27,10 @@ _LONGEST_PATH = 1024  # bytes; no tool makes longer ones for what is looked for
 
 @dataclass(frozen=True, order=True)
 class Distribution:
-    """An installed Python package; ``name`` as PyPI compares names, ``folder`` the path of its metadata."""
+    """An installed Python package; ``name`` as PyPI compares names, ``folder`` the path of its metadata.
+
+    ``version`` is "" where its name does not say it.
+    """
 
     folder: str
     name: str
@@ -28,7 +39,10 @@ class Distribution:
 
 @dataclass
 class LayerContents:
-    """Paths are without a leading slash. ``hidden`` holds paths, and with a slash at the end what is in a folder."""
+    """Paths are without a leading slash. ``hidden`` holds paths, and with a slash at the end what is in a folder.
+
+    What is no folder hides the folder of its name in the layers below; files whose name is no folder's are left out.
+    """
 
     found: dict[str, Distribution] = field(default_factory=dict)  # by folder
     interpreters: set[str] = field(default_factory=set)
@@ -37,12 +51,14 @@ class LayerContents:
     def see(self, members: Iterable[Member]) -> None:
         for member in members:
             name = member.name
-            if b"-info" in name:
+            if b"-info" in name or b".egg" in name:
                 self._see_metadata(_plain(name))
             elif b"bin/python3." in name:
                 self._see_interpreter(_plain(name))
             if _WHITEOUT in name:
                 self._see_whiteout(_plain(name))
+            elif not member.is_folder and not name.endswith(b"/"):
+                self._see_replacement(_plain(name))
 
     def hides(self, path: str) -> bool:
         parts = path.split("/")
@@ -69,13 +85,23 @@ class LayerContents:
         }
 
     def _see_metadata(self, path: bytes) -> None:
-        if len(path) <= _LONGEST_PATH and (match := _METADATA.fullmatch(path)):
-            folder = path.removesuffix(b"/METADATA").removesuffix(b"/PKG-INFO").decode(errors="replace")
+        if len(path) > _LONGEST_PATH:
+            return
+        folder = re.sub(rb"/METADATA|(?:/EGG-INFO)?/PKG-INFO", b"", path).decode(errors="replace")
+        if match := _METADATA.fullmatch(path):
             self.found[folder] = Distribution(folder, normal_name(match[1].decode()), match[2].decode())
+        elif _FROM_SOURCE.fullmatch(path):
+            self.found[folder] = Distribution(folder, "vllm", "")
 
     def _see_interpreter(self, path: bytes) -> None:
         if len(path) <= _LONGEST_PATH and _INTERPRETER.fullmatch(path):
             self.interpreters.add(path.decode(errors="replace"))
+
+    def _see_replacement(self, path: bytes) -> None:
+        if len(path) <= _LONGEST_PATH and not _NO_FOLDERS_NAME.fullmatch(path):
+            text = path.decode(errors="replace")
+            if text.isprintable():
+                self.hidden.add(text)
 
     def _see_whiteout(self, path: bytes) -> None:
         folder, slash, name = path.decode(errors="replace").rpartition("/")
@@ -83,11 +109,6 @@ class LayerContents:
             self.hidden.add(folder + slash)
         elif name.startswith(_WHITEOUT.decode()):
             self.hidden.add(folder + slash + name.removeprefix(_WHITEOUT.decode()))
-
-
-def normal_name(name: str) -> str:
-    """As PyPI compares names (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _plain(name: bytes) -> bytes:

@@ -1,23 +1,19 @@
 """Reads a layer while its bytes arrive: unpacked, hashed and looked through, each in a thread of its own."""
 
-import hashlib
 import io
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
 from queue import Queue
 from threading import Thread
 from typing import BinaryIO, Generic, Protocol, TypeVar, cast
 
 from isal import isal_zlib
 
-from bundler.sources.image.layers.contents import LayerContents
-from bundler.tar_headers import MemberNames
-from installer.errors import DamagedError, RefusedError
+from bundler.sources.image.layers.compression import GZIP, ZSTD, refused_zstd
+from bundler.sources.image.layers.unpacked import LayerRead, UnpackedBytes
+from installer.errors import DamagedError
 
-_GZIP = b"\x1f\x8b"
-_ZSTD = b"\x28\xb5\x2f\xfd"
 _WAITING = 8  # pieces between two threads
 _LARGEST_PIECE = 1 << 20  # bytes; larger ones are handed on in parts, so that _WAITING bounds the memory
 _UNPACKED = 2 << 20  # bytes of a buffer
@@ -27,14 +23,6 @@ _Result = TypeVar("_Result")
 
 class _Source(Protocol):
     def readinto(self, buffer: memoryview, /) -> int: ...
-
-
-@dataclass(frozen=True)
-class LayerRead:
-    """``diff_id`` is the digest of the unpacked bytes."""
-
-    diff_id: str
-    contents: LayerContents
 
 
 class LayerReader:
@@ -135,8 +123,7 @@ class _Hashing:
     """Takes full buffers, gives them back when they were hashed and looked through."""
 
     def __init__(self) -> None:
-        self._digest = hashlib.sha256()
-        self._names, self._contents = MemberNames(), LayerContents()
+        self._seen = UnpackedBytes()
         self._full = Queue[memoryview | None]()
         self._empty = Queue[memoryview]()
         for _ in range(_BUFFERS):
@@ -154,12 +141,11 @@ class _Hashing:
     def run(self) -> LayerRead:
         try:
             for piece in self._pieces():
-                self._digest.update(piece)
-                self._contents.see(self._names.feed(piece))
+                self._seen.feed(piece)
         finally:
             for _ in self._pieces():  # who unpacks may be waiting for a buffer
                 pass
-        return LayerRead(f"sha256:{self._digest.hexdigest()}", self._contents)
+        return self._seen.read()
 
     def _pieces(self) -> Iterator[memoryview]:
         while (piece := self._full.get()) is not None:
@@ -181,18 +167,10 @@ def _unpack(pipe: _Pipe, hashing: _Hashing, what: str) -> None:
 
 
 def _opened(pipe: _Pipe, what: str) -> _Source:
-    start = pipe.peek(len(_ZSTD))
-    if start.startswith(_ZSTD):
+    start = pipe.peek(len(ZSTD))
+    if start.startswith(ZSTD):
         raise refused_zstd(what)
-    if not start.startswith(_GZIP):
+    if not start.startswith(GZIP):
         return pipe
     # What igzip.open makes use of; it alone fills a buffer that is there already, which saves a tenth of the time.
     return isal_zlib._GzipReader(cast("BinaryIO", pipe), _LARGEST_PIECE)  # noqa: SLF001
-
-
-def refused_zstd(what: str) -> RefusedError:
-    return RefusedError(
-        f"{what}: is compressed with zstd, which docker before 23 cannot load",
-        hint="name an image with gzip layers: `docker buildx build --output type=registry,compression=gzip`, or "
-        "`skopeo copy --dest-compress-format gzip`, make one",
-    )

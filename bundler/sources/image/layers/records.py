@@ -5,11 +5,11 @@ from pathlib import Path
 
 from bundler.cache import Cache
 from bundler.sources.image.layers.contents import LayerContents
-from bundler.sources.image.layers.reader import LayerRead
+from bundler.sources.image.layers.unpacked import LayerRead
 from installer.errors import MalformedError
 from installer.index.strict import Place, parse_json
 
-RECIPE = 1  # raise it when something else would be found in the same layer
+RECIPE = 2  # raise it when something else would be found in the same layer
 _DIFF_ID = r"sha256:[0-9a-f]{64}"
 
 

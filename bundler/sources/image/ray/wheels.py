@@ -4,27 +4,14 @@ The table has a row per file of `pip download --only-binary=:all: --platform man
 ray==VERSION`: a file's address at PyPI follows from its BLAKE2b-256 digest, so any index can be asked for it.
 """
 
-import importlib.resources
-import json
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from bundler.wheels import Wheel, pinned_wheels
 from installer.errors import RefusedError
 
 RAY: Final = "2.60.0"
 PYTHONS: Final = ("3.10", "3.11", "3.12", "3.13", "3.14")
-
-
-@dataclass(frozen=True)
-class Wheel:
-    """One file of PyPI for manylinux2014_x86_64; ``name`` in its normal form, as PyPI compares names."""
-
-    name: str
-    version: str
-    url: str
-    size: int
-    sha256: str
 
 
 def refusal(reference: str, python: str) -> RefusedError | None:
@@ -41,5 +28,4 @@ def refusal(reference: str, python: str) -> RefusedError | None:
 @cache
 def wheels_for(python: str) -> tuple[Wheel, ...]:
     """Ray first, then all that it requires, for ``python`` (3.12)."""
-    table = json.loads(importlib.resources.files("bundler.sources.image.ray").joinpath("wheels.json").read_bytes())
-    return tuple(Wheel(**row) for row in table[python])
+    return pinned_wheels("bundler.sources.image.ray", python)

@@ -58,7 +58,7 @@ class RegistryCredentials:
 
     def headers(self, url: str) -> Mapping[str, str]:
         """A token past its time is not shown: the registry then says anew how to get one."""
-        if origin_of(url) != self._origin:
+        if scheme_and_host(url) != self._origin:
             return {}
         with self._lock:
             if self._token and self._clock() > self._token.until:
@@ -67,7 +67,7 @@ class RegistryCredentials:
             return {"Authorization": self._token.authorization} if self._token else {}
 
     def renew(self, url: str, challenges: Sequence[str]) -> bool:
-        if origin_of(url) != self._origin:
+        if scheme_and_host(url) != self._origin:
             return False
         with self._lock:
             refused: _Token | None = getattr(self._shown, "token", None)
@@ -111,7 +111,7 @@ class RegistryCredentials:
             form = {**asked, **grant, "client_id": _CLIENT_ID}
             return self._web.post(realm, what, form=form, limit=_LARGEST_ANSWER)
         joint = "&" if urlsplit(realm).query else "?"
-        by = _Password(origin_of(realm), self._login.basic) if self._login and self._login.basic else NOBODY
+        by = _Password(scheme_and_host(realm), self._login.basic) if self._login and self._login.basic else NOBODY
         return self._web.get(f"{realm}{joint}{urlencode(asked)}", what, credentials=by, limit=_LARGEST_ANSWER)
 
     def _realm(self, challenge: Challenge) -> str:
@@ -146,7 +146,7 @@ class _Password:
     authorization: str = field(repr=False)
 
     def headers(self, url: str) -> Mapping[str, str]:
-        return {"Authorization": self.authorization} if origin_of(url) == self.origin else {}
+        return {"Authorization": self.authorization} if scheme_and_host(url) == self.origin else {}
 
     def renew(self, url: str, challenges: Sequence[str]) -> bool:  # noqa: ARG002 # there is nothing newer
         return False
@@ -165,10 +165,10 @@ class ByOrigin:
         return self._of(url).renew(url, challenges)
 
     def _of(self, url: str) -> Credentials:
-        return self._credentials.get(origin_of(url), NOBODY)
+        return self._credentials.get(scheme_and_host(url), NOBODY)
 
 
-def origin_of(url: str) -> str:
+def scheme_and_host(url: str) -> str:
     """Scheme, host and port, the scheme's own port left out."""
     parts = urlsplit(url)
     own = {"https": ":443", "http": ":80"}.get(parts.scheme, "")

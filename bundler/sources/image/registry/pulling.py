@@ -12,17 +12,25 @@ from bundler.http.transfer import ANOTHER_MAY_DO
 from bundler.lock import LockedFile, LockedImage
 from bundler.sources.image.configuration import Configuration, read_configuration
 from bundler.sources.image.inside import fold
-from bundler.sources.image.layers.reader import LayerRead
+from bundler.sources.image.layers.unpacked import LayerRead
 from bundler.sources.image.layout import Kept, Layer, Origin, Parts, lay_out
 from bundler.sources.image.registry.endpoints import HERE, Endpoint, Endpoints, OnThisMachine, endpoints_for
-from bundler.sources.image.registry.layers import fetch_layers, take_layers
-from bundler.sources.image.registry.manifests import ACCEPTED, ServedManifest, choose, is_list, kind_of, read_manifest
+from bundler.sources.image.registry.image_manifests import (
+    ACCEPTED,
+    ServedManifest,
+    choose,
+    is_list,
+    kind_of,
+    read_manifest,
+)
+from bundler.sources.image.registry.layer_fetching import fetch_layers, take_layers
 from bundler.sources.image.registry.reference import Reference, parse_reference
 from bundler.workplace import Workplace
 from installer.errors import DamagedError, RefusedError, UnreachableError
 
 _LARGEST_MANIFEST = 4 << 20  # bytes, the specification's own limit
 _LARGEST_CONFIG = 16 << 20  # bytes
+_DEEPEST_LIST = 2  # a list in a list
 _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 401, 403, 404
 _TOO_MANY = "answered 429"
 _FEW_PULLS = 5
@@ -45,17 +53,33 @@ class _Told:
     by: Endpoint
 
 
+@dataclass(frozen=True)
+class AskedImage:
+    """An image of which no more than the manifest has come: ``blobs`` is what ``take`` will fetch."""
+
+    blobs: tuple[Stored, ...]
+    take: Callable[[], LockedImage]
+
+
 def take_image(text: str, mirrors: Sequence[str], work: Workplace, machine: OnThisMachine = HERE) -> LockedImage:
     """Into the cache. What is there already is neither fetched nor read again."""
+    return ask_image(text, mirrors, work, machine).take()
+
+
+def ask_image(text: str, mirrors: Sequence[str], work: Workplace, machine: OnThisMachine = HERE) -> AskedImage:
     reference = parse_reference(text)
     pull = _Pull(reference, endpoints_for(reference, mirrors, work.client, machine), work)
     told = pull.ask_manifest()
+    return AskedImage((told.manifest.config, *told.manifest.layers), lambda: _take_told(text, reference, pull, told))
+
+
+def _take_told(text: str, reference: Reference, pull: "_Pull", told: _Told) -> LockedImage:
     pinned = reference.at(_digest(told.manifest.body))
     # A digest is checked, whoever gives the bytes; what a tag means is believed.
     remark = "" if reference.digest or told.by == pull.endpoints.own else f", as {told.by.host.name} said"
     known_by = "manifest" if reference.digest else "registry"
     parts = pull.parts(told.manifest)
-    found = lay_out(parts, Origin(text, f"registry image {pinned}{remark}", known_by), work.cache)
+    found = lay_out(parts, Origin(text, f"registry image {pinned}{remark}", known_by), pull.work.cache)
     files = tuple(_with_url(file, told.manifest, pull.endpoints.own) for file in found.files)
     return replace(found, files=files, pinned=str(pinned))
 
@@ -88,13 +112,13 @@ class _Pull:
         self._reference = reference
         self._image = str(reference)
         self.endpoints = endpoints
-        self._work = work
+        self.work = work
 
     def parts(self, manifest: ServedManifest) -> Parts:
         config = self._config(manifest.config)
         configuration = read_configuration(config)
         configuration.demand_platform()
-        read = take_layers(self._image, manifest.layers, self.endpoints, self._work)
+        read = take_layers(self._image, manifest.layers, self.endpoints, self.work)
         _compare(self._image, configuration, read)
         inside = fold(configuration, [one.contents for one in read])
         return Parts(
@@ -108,7 +132,7 @@ class _Pull:
     def locked_parts(self, manifest: ServedManifest) -> Parts:
         """Of an image that was looked through when it was locked: what was found in it stands in the lock."""
         config = self._config(manifest.config)
-        fetch_layers(self._image, manifest.layers, self.endpoints, self._work)
+        fetch_layers(self._image, manifest.layers, self.endpoints, self.work)
         pairs = zip(read_configuration(config).diff_ids, manifest.layers, strict=True)
         layers = tuple(Layer(diff_id, blob) for diff_id, blob in pairs)
         return Parts(config, layers, {}, Kept(manifest.media_type, manifest.body))
@@ -118,15 +142,16 @@ class _Pull:
 
     def _manifest_from(self, at: Endpoint) -> ServedManifest:
         got = self._get(at, self._reference.wanted)
+        for _ in range(_DEEPEST_LIST):
+            if is_list(got.media_type):
+                got = self._get(at, choose(got.body, self._image))
         if is_list(got.media_type):
-            got = self._get(at, choose(got.body, self._image))
-        if is_list(got.media_type):
-            raise RefusedError(f"{self._image}: its list of platforms leads to another list")
+            raise RefusedError(f"{self._image}: its list of platforms leads from list to list to list")
         return read_manifest(got.body, got.media_type, self._image)
 
     def _config(self, config: Stored) -> bytes:
-        if config.sha256 in self._work.cache:
-            known = self._work.cache.path(config.sha256).read_bytes()
+        if config.sha256 in self.work.cache:
+            known = self.work.cache.path(config.sha256).read_bytes()
             if hashlib.sha256(known).hexdigest() == config.sha256:
                 return known
         return self._ask(lambda at: self._config_from(at, config))
@@ -146,7 +171,7 @@ class _Pull:
         return _Got(answer.body, kind_of(answer.body, answer.headers.get("Content-Type", ""), self._image))
 
     def _answer(self, at: Endpoint, url: str, limit: int) -> Answer:
-        answer = self._work.client.get(
+        answer = self.work.client.get(
             url, self._image, credentials=self.endpoints.credentials, accept=ACCEPTED, limit=limit
         )
         if answer.status == _OK:
@@ -160,7 +185,7 @@ class _Pull:
             try:
                 return question(mirror)
             except ANOTHER_MAY_DO as error:
-                self._work.tell(f"{mirror.host.name}: {error}; asking {others[0].host.name}")
+                self.work.tell(f"{mirror.host.name}: {error}; asking {others[0].host.name}")
                 self.endpoints = replace(self.endpoints, each=tuple(others))
         (own,) = self.endpoints.each
         try:
@@ -172,7 +197,7 @@ class _Pull:
         """Docker Hub counts: `ratelimit-remaining: 76;w=21600`."""
         left, _, window = answer.headers.get("ratelimit-remaining", "").partition(";w=")
         if left.isdecimal() and window.isdecimal() and int(left) <= _FEW_PULLS:
-            self._work.tell(
+            self.work.tell(
                 f"{at.host.name}: {left} more pulls are allowed in {int(window) // 3600} hours; {_MORE_PULLS}"
             )
 

@@ -10,11 +10,12 @@ import pytest
 
 from bundler.sources.image.registry.pulling import endpoints_of, take_image
 from bundler.workplace import Workplace
-from installer.errors import DamagedError, UnreachableError
+from installer.errors import DamagedError, RefusedError, UnreachableError
 from tests.fakes.web import Reply, Request, Web, serving
 from tests.unit.bundler.sources.image.docker_save.docker_streams import FakeImage, hex_digest
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
 NAME = "vllm/vllm-openai:v0.7.0"
 BASE = "/v2/vllm/vllm-openai"
 
@@ -177,6 +178,31 @@ def test_a_manifest_other_than_its_header_says_is_damage(web: Web, work: Workpla
     web.alter = lambda _request, reply: reply.saying(docker_content_digest=wrong)
     with pytest.raises(DamagedError, match=wrong):
         take_image(reference(web), (), work)
+
+
+def in_a_list(files: dict[str, bytes]) -> dict[str, bytes]:
+    """What the tag means, now in a list that does not say which platform it is of."""
+    inner = files[f"{BASE}/manifests/v0.7.0"]
+    entry = descriptor(json.loads(inner)["mediaType"], inner)
+    outer = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode()
+    named = {f"{BASE}/manifests/{name}": outer for name in ("v0.7.0", f"sha256:{hex_digest(outer)}")}
+    return {**files, **named}
+
+
+def test_a_list_in_a_list_is_followed_and_no_deeper_one(image: FakeImage, work: Workplace) -> None:
+    twice = in_a_list(in_a_list(files_of(image)))
+    with serving(twice) as web:
+        assert take_image(reference(web), (), work).image.config == image.id
+    with serving(in_a_list(twice)) as web, pytest.raises(RefusedError, match="from list to list to list"):
+        take_image(reference(web), (), work)
+
+
+def test_the_configuration_tells_the_platform_where_the_list_does_not(image: FakeImage, work: Workplace) -> None:
+    other = FakeImage(image.layers, extra={**image.extra, "architecture": "arm64"})
+    with serving(in_a_list(files_of(other))) as web:
+        with pytest.raises(RefusedError, match="arm64"):
+            take_image(reference(web), (), work)
+        assert len(layers_asked(web)) == 1
 
 
 def test_a_damaged_layer_is_named_and_not_kept(web: Web, image: FakeImage, work: Workplace) -> None:

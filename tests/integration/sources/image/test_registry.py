@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bundler.lock import LockedImage
+from bundler.manifest import ImageSpec
 from bundler.progress import unwatched
 from bundler.sources.image import archive
 from bundler.sources.image.docker_save.cutting import cut
@@ -156,12 +157,14 @@ def test_a_name_with_a_digest_is_known_by_the_manifest(plain: Registry, work: Wo
     assert {file.known_by for file in again.files} == {"manifest"}
 
 
+@pytest.mark.parametrize("tag", ["", f":{NAME}"])
 def test_registry_archive_and_daemon_give_the_same_image(
-    plain: Registry, image: FakeImage, work: Workplace, other_work: Workplace, tmp_path: Path
+    plain: Registry, image: FakeImage, work: Workplace, other_work: Workplace, tag: str, tmp_path: Path
 ) -> None:
-    copy("--src-tls-verify=false", f"docker://{plain.reference(NAME)}", f"docker-archive:{tmp_path / 'image.tar'}")
+    target = f"docker-archive:{tmp_path / 'image.tar'}{tag}"
+    copy("--src-tls-verify=false", f"docker://{plain.reference(NAME)}", target)
     served = take_image(plain.reference(NAME), (), work).image
-    filed = archive.take_image(NAME, tmp_path / "image.tar", other_work.cache, unwatched)
+    filed = archive.take_image(ImageSpec(NAME, "file", path="image.tar"), tmp_path, other_work.cache, unwatched)
     saved = cut(pieces(image.saved_by_24()), other_work.cache, lambda _: None)
     assert served.config == filed.image.config == image.id
     assert served.diff_ids == filed.image.diff_ids == tuple(layer.diff_id for layer in saved.layers)

@@ -48,7 +48,7 @@ def test_a_model_is_locked_by_commit_and_digest(hub: Hub, repository: Repository
         assert file.size == len(model_files()[name])
         assert file.url == f"{hub.url}/org/tiny/resolve/{commit}/{name}"
         assert file.source == f"huggingface org/tiny@{commit}, as {said_by(hub.url)} said"
-        assert (file.known_by, file.kind) == ("hub", "model")
+        assert (file.known_by, file.kind) == ("mirror", "model")
 
 
 def test_locking_fetches_what_must_be_read_and_no_weights(hub: Hub, storage: Storage, work: Workplace) -> None:
@@ -128,12 +128,26 @@ def test_a_small_file_of_which_a_mirror_tells_no_blob_is_of_first_use(hub: Hub, 
     hub.lies["vocab.json"] = ""
     known = {name: file.known_by for name, file in by_name(huggingface.find(SPEC, work)).items()}
     assert known["vocab.json"] == "first use"
-    assert known["config.json"] == "hub"
+    assert known["config.json"] == "mirror"
 
 
 def test_a_digest_for_a_file_that_is_not_taken_is_a_mistake(hub: Hub, work: Workplace) -> None:
     with pytest.raises(UsageError, match=r"model\.sha256: no file gone\.json"):
         huggingface.find(with_digests(gone__json="0" * 64), work)
+
+
+def test_weights_that_are_left_out_as_a_second_copy_are_told(
+    hub: Hub, repository: Repository, work: Workplace, told: list[str]
+) -> None:
+    huggingface.find(SPEC, work)
+    assert told == []
+    repository.push("main", model_files() | {f"{name}.gguf": b"GGUF" for name in "abcdefg"})
+    huggingface.find(SPEC, work)
+    (line,) = told
+    assert line == (
+        "model: left out as the same weights again: a.gguf, b.gguf, c.gguf, d.gguf, e.gguf and 2 more "
+        "(model.include takes what it names)"
+    )
 
 
 def test_names_that_urls_must_escape_are_fetched(hub: Hub, repository: Repository, work: Workplace) -> None:
@@ -152,7 +166,9 @@ def test_what_is_wrong_with_a_model_is_said_before_its_weights_are_fetched(
         r"x\.py: a program": files | {"x.py": b"import os"},
         "auto_map": files | {"config.json": b'{"auto_map": {"AutoModel": "x.X"}}'},
         "can run code when it is loaded": {k: v for k, v in files.items() if "safetensors" not in k} | {"a.bin": b"x"},
-        f"names '{shard(2, 2)}'": {name: content for name, content in files.items() if name != shard(2, 2)},
+        f"one of 2, 1 of which the folder lacks: {shard(2, 2)}": {
+            name: content for name, content in files.items() if name != shard(2, 2)
+        },
         r"no config\.json": {name: content for name, content in files.items() if name != "config.json"},
         "no tokenizer": {n: c for n, c in files.items() if n not in {"tokenizer.json", "vocab.json"}},
     }

@@ -34,7 +34,7 @@ def test_a_model_is_locked_by_commit_and_digest(
         assert file.url == f"{modelscope.url}/api/v1/models/org/tiny/repo?Revision={commit}&FilePath={name}"
         assert (file.source, file.known_by) == (
             f"modelscope org/tiny@{commit}, as {said_by(modelscope.url)} said",
-            "hub",
+            "mirror",
         )
 
 
@@ -121,11 +121,21 @@ def test_a_file_that_is_not_what_the_hub_states_is_refused(modelscope: ModelScop
         source.find(SPEC, work)
 
 
+def test_what_allowed_code_imports_is_looked_for_before_the_weights_are_fetched(
+    modelscope: ModelScopeHub, repository: Repository, storage: Storage, work: Workplace
+) -> None:
+    code = {"config.json": b'{"auto_map": {"AutoModel": "m.X"}}', "m.py": b"from .helper import h"}
+    repository.push("master", model_files() | code)
+    with pytest.raises(RefusedError, match=r"m\.py imports helper\.py, which is not in the model"):
+        source.find(replace(SPEC, allow=("code",)), work)
+    assert storage.asked == []
+
+
 def test_a_digest_that_the_hub_leaves_out_is_of_first_use(modelscope: ModelScopeHub, work: Workplace) -> None:
     modelscope.lies["vocab.json"] = ""
     known = {file.path: file.known_by for file in source.find(SPEC, work).files}
     assert known["model/tiny/vocab.json"] == "first use"
-    assert known["model/tiny/config.json"] == "hub"
+    assert known["model/tiny/config.json"] == "mirror"
 
 
 def test_a_line_that_breaks_off_is_gone_on_with(modelscope: ModelScopeHub, storage: Storage, work: Workplace) -> None:

@@ -27,6 +27,8 @@ def headers(**values: str) -> CaseInsensitiveDict[str]:
 def test_a_whole_file() -> None:
     assert whole(headers(content_length="10", etag='"x"')) == Offer(10, 10, '"x"', framed=True)
     assert whole(headers(transfer_encoding="chunked")) == Offer(None, None, "", framed=True)
+    both = headers(transfer_encoding="chunked", content_length="10")
+    assert whole(both) == Offer(None, None, "", framed=True), "RFC 9112, section 6.3: the length does not count"
     assert whole(headers()) == Offer(None, None, "", framed=False)
 
 
@@ -52,6 +54,14 @@ def test_a_part() -> None:
 def test_another_part_than_was_asked_for(text: str) -> None:
     with pytest.raises(WrongRangeError):
         part(headers(content_range=text), 5)
+
+
+@pytest.mark.parametrize("length", ["4", "6", "10"])
+def test_a_part_of_another_length_than_it_says(length: str) -> None:
+    with pytest.raises(WrongRangeError, match=f"{length} bytes"):
+        part(headers(content_range="bytes 5-9/10", content_length=length), 5)
+    part(headers(content_range="bytes 5-9/10", content_length="5"), 5)
+    part(headers(content_range="bytes 5-9/10", content_length=length, transfer_encoding="chunked"), 5)
 
 
 @pytest.mark.parametrize("packed", ["gzip", "br", "GZIP", "identity, gzip", "\x1b[2J"])

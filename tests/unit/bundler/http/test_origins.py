@@ -32,6 +32,24 @@ def test_no_origin_at_all(url: str) -> None:
         origin(url)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://me:ge/heim@mirror/x",
+        "https://me:geheim#geheim@mirror/x",
+        "https://me:geheim?geheim@mirror:x/y",
+        "me:geheim@mirror/x?sig=geheim",
+        "https://mirror:x/y?sig=geheim",
+        "https://[::1/?sig=geheim#geheim",
+    ],
+)
+def test_an_address_that_cannot_be_read_shows_no_password(url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        origin(url)
+    assert "heim" not in str(caught.value)
+    assert ("mirror" in url) == ("mirror" in str(caught.value))
+
+
 def test_a_relative_redirect_starts_where_it_was_given() -> None:
     assert next_hop("https://a/x", "https://b/y/z", "../w?q=1") == "https://b/w?q=1"
     assert next_hop("http://a/x", "http://a/x", "//b/w") == "http://b/w"

@@ -1,5 +1,7 @@
 """How often, and after how long a pause."""
 
+import time
+
 import pytest
 
 from bundler.http.patience import Patience, TroubleError, Trying, pause_after, reset_seconds, wished_seconds
@@ -80,6 +82,29 @@ def test_only_a_pause_that_is_felt_is_told() -> None:
 )
 def test_what_a_server_asks_for(header: str, seconds: float | None) -> None:
     assert wished_seconds(header, NOW) == seconds
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Asia/Shanghai"])
+@pytest.mark.parametrize(
+    "header", ["Fri Jan 15 08:00:30 2027", "Friday, 15-Jan-27 08:00:30 GMT", "Fri, 15 Jan 2027 08:00:30 -0000"]
+)
+def test_every_form_of_a_date_is_universal_time(monkeypatch: pytest.MonkeyPatch, header: str, zone: str) -> None:
+    """RFC 9110, section 5.6.7, which wants all three read."""
+    with monkeypatch.context() as there:
+        there.setenv("TZ", zone)
+        time.tzset()
+        seconds = wished_seconds(header, NOW)
+    time.tzset()
+    assert seconds == 30.0
+
+
+@pytest.mark.parametrize("wish", ["0", "Fri, 15 Jan 2027 07:00:00 GMT", "1"])
+def test_a_wish_makes_no_pause_shorter(wish: str) -> None:
+    """A server with no more to say than "at once", or a clock that is behind, would be asked six times in a moment."""
+    pauses: list[float] = []
+    with pytest.raises(UnreachableError):
+        give_up(patience(pauses, chance=0.0).trying("x"), TroubleError("busy", retry_after=wish))
+    assert pauses[2:] == [1, 2, 4]
 
 
 def test_a_wish_is_granted_in_full_and_never_early() -> None:

@@ -25,13 +25,14 @@ NAMES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", 
         "http://user:s3cr@",
         "http://user:s3cr\u0142@proxy:3128",
         "http://user:s3cr%C5%82@proxy:3128",
+        "ftp://user:s3cr@proxy:3128",
     ],
 )
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_no_url_is_refused_and_not_shown(name: str, value: str) -> None:
     with pytest.raises(UsageError, match=f"^{name}: not a URL$") as caught:
         check_proxies({name: value})
-    assert caught.value.hint == "write # / [ in a password as %23 %2F %5B"
+    assert caught.value.hint == "write http://HOST:PORT, and # / [ in a password as %23 %2F %5B"
     assert caught.value.__cause__ is None
 
 

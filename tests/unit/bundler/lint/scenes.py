@@ -12,7 +12,7 @@ from bundler.lint import Case, before_build, findings
 from bundler.lock import Component, Lock, LockedFile, Part, Release
 from bundler.manifest import Manifest, parse_manifest
 from bundler.resolve import wanted_parts
-from installer.index.components import Docker, Driver, ExtraPackage, Image, Model, Packages, Toolkit
+from installer.index.components import Docker, Driver, ExtraPackage, Image, Model, Package, Packages, Toolkit
 from tests.fakes.package_files import Made, rpm_package
 
 ROOT = Path(__file__).parents[4]
@@ -86,7 +86,9 @@ class Change:
     signed: int = 0
     stale: str = ""
     packages: tuple[Made, ...] = ()
+    toolkit: tuple[Made, ...] = ()
     kernels: tuple[str, ...] = ()
+    mirror: str = ""  # that answered for the model's hub when it was locked
 
 
 def look(folder: Path, name: str, change: Change) -> Case:
@@ -134,13 +136,16 @@ def _lock(manifest: Manifest, known: Known, change: Change, cache: Cache) -> Loc
     stored = [
         _stored(cache, f"model/{manifest.model.name}/{name}", "model", data) for name, data in files.items() if data
     ]
+    if change.mirror:
+        stored = [replace(file, known_by="mirror", url=f"https://{change.mirror}/{file.path}") for file in stored]
     packages = [_stored(cache, f"packages/{made.name}.rpm", "package", rpm_package(made)) for made in change.packages]
+    toolkit = [_stored(cache, f"toolkit/{made.name}.rpm", "toolkit", rpm_package(made)) for made in change.toolkit]
     listed = (ExtraPackage(file.path, "made", "1.0-1", "", change.kernels) for file in packages)
     parts: dict[str, tuple[Component | None, tuple[LockedFile, ...]]] = {
         "packages": (Packages(tuple(listed)), tuple(packages)),
         "driver": (Driver("1"), ()),
         "docker": (Docker("1", ()), ()),
-        "toolkit": (Toolkit("1", ()), ()),
+        "toolkit": (Toolkit("1", tuple(Package(file.path, "made", "1.0-1") for file in toolkit)), tuple(toolkit)),
         "image": (image, (replace(config, path=f"image/blobs/sha256/{config.sha256}"),)),
         "model": (Model(manifest.model.name), tuple(stored)),
     }

@@ -5,15 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from bundler.lint import RULES
+from bundler.cache import Cache
+from bundler.lint import RULES, before_build
 from bundler.packages.facts import Relation
 from tests.fakes.package_files import Made
-from tests.unit.bundler.lint.scenes import MANIFESTS, Change, look, look_unlocked, named, only
+from tests.unit.bundler.lint.scenes import MANIFESTS, Change, changed_manifest, look, look_unlocked, named, only
 
 NAMES = [path.stem for path in MANIFESTS]
 T4, L20, A10, L40S = "qwen2.5-32b-t4", "qwen2.5-32b-l20", "qwen2.5-14b-a10", "qwen2.5-32b-l40s"
 # What field experience has to say of them as they are.
-WARNED = {T4: ["gptq-exclamation-marks"], L20: ["driver-cuda"], A10: [], L40S: []}
+WARNED = {
+    T4: ["gptq-exclamation-marks", "driver-headers"],
+    L20: ["driver-cuda", "driver-headers"],
+    A10: ["driver-headers"],
+    L40S: ["driver-headers"],
+}
 BROKEN_SHARD = b'{"weight_map": {"a": "model-00001-of-00002.safetensors"}}'
 AUTO_MAP = {"auto_map": {"AutoModel": "modeling.Model"}}
 T4_MODEL = "source: modelscope\n  repo: Qwen/Qwen2.5-32B-Instruct-GPTQ-Int4"
@@ -65,7 +71,16 @@ TABLE: list[tuple[str, str, str, Change]] = [
     ("package-needs", "warning", T4, packages(Made("gcc", needs=(Relation("cpp"),)))),
     ("package-version", "error", T4, packages(Made("gcc", needs=(Relation("cpp", "=", "2.0-1"),)), Made("cpp"))),
     ("package-conflict", "error", T4, packages(Made("gcc", conflicts=(Relation("cpp"),)), Made("cpp"))),
+    ("package-glibc", "error", T4, Change(toolkit=(Made("tools", needs=(Relation("libc.so.6(GLIBC_2.38)(64bit)"),)),))),
+    ("package-needs", "warning", T4, Change(toolkit=(Made("tools", needs=(Relation("elsewhere"),)),))),
+    (
+        "package-conflict",
+        "error",
+        T4,
+        Change(toolkit=(Made("tools", conflicts=(Relation("nvidia-docker2"),)),), packages=(Made("nvidia-docker2"),)),
+    ),
     ("named-file", "error", T4, serve("--chat-template, /files/chat.jinja")),
+    ("load-format", "error", T4, serve("--config-format, mistral")),
     ("image-architecture", "error", T4, Change(architecture="arm64")),
     (
         "mirror-names-the-image",
@@ -73,7 +88,10 @@ TABLE: list[tuple[str, str, str, Change]] = [
         T4,
         text("post1, source: registry", "post1, source: registry, mirrors: [mirror.lan]"),
     ),
+    ("mirror-names-the-model", "warning", T4, Change(mirror="mirror.lan")),
     ("no-vllm", "error", T4, Change(versions={"vllm": None})),
+    ("vllm-version", "warning", T4, Change(versions={"vllm": ""})),
+    ("vllm-version", "warning", T4, Change(versions={"vllm": "0.5.0"})),
     ("mp-across-nodes", "error", T4, text("backend: auto", "backend: mp")),
     ("mp-across-nodes", "error", L40S, Change(versions={"vllm": "0.17.1"}, text=("backend: auto", "backend: mp"))),
     ("mp-across-nodes", "warning", L40S, Change(versions={"vllm": "0.16.0"}, text=("backend: auto", "backend: mp"))),
@@ -91,6 +109,9 @@ TABLE: list[tuple[str, str, str, Change]] = [
     ("docker-too-old", "error", T4, text("27.4.0", "20.10.5")),
     ("plain-http", "warning", T4, text('"27.4.0"', '"27.4.0", url: "http://mirror/docker.tgz"')),
     ("driver-kernel", "error", A10, text("driver:", PACKAGE)),
+    ("driver-headers", "warning", T4, packages(Made("kernel-devel", provides=(KERNEL,)))),
+    ("gpu-too-new", "error", T4, text("gpu: T4", "gpu: B200")),
+    ("fabric-manager", "error", T4, packages(Made("nvidia-fabricmanager", version="550.127.05-1"))),
     ("runtime-glibc", "error", T4, text('glibc: "2.17"', 'glibc: "2.12"')),
     ("hidden-harmony", "error", L40S, text("Qwen/Qwen2.5-32B-Instruct", "openai/gpt-oss-120b")),
     ("hidden-flashinfer", "warning", L40S, text("env:\n", "env:\n    VLLM_ATTENTION_BACKEND: FLASHINFER\n")),
@@ -112,6 +133,12 @@ def test_our_manifests_pass(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_our_manifests_pass_before_anything_is_locked(name: str, tmp_path: Path) -> None:
     assert [rule for rule, severity in named(look_unlocked(tmp_path, name, Change())) if severity == "error"] == []
+
+
+def test_what_the_toolkit_needs_may_be_among_the_packages(tmp_path: Path) -> None:
+    tools = Made("libnvidia-container-tools", needs=(Relation("libcap-ng", ">=", "0.7"),))
+    change = Change(toolkit=(tools,), packages=(Made("libcap-ng", "0.7.5-4.el7"),))
+    assert named(look(tmp_path, A10, change)) == [("driver-headers", "warning")]
 
 
 def test_there_is_a_manifest_for_each_kind_of_cluster() -> None:
@@ -147,6 +174,24 @@ def test_a_mirror_may_carry_what_a_digest_names(tmp_path: Path) -> None:
     assert only(look(tmp_path, T4, pinned), "mirror-names-the-image") == []
 
 
+@pytest.mark.parametrize(
+    ("ref", "found", "said"),
+    [
+        ("vllm/vllm-openai:v0.6.4.post1", "0.6.4.post1+cu124", ""),
+        ("vllm/vllm-openai:v0.6.4.post1-cu124", "0.6.4.post1", ""),
+        ("registry.local/own:v9.9.9", "0.6.4.post1", ""),
+        ("vllm/vllm-openai:v0.6.4.post1", "0.6.4", "0.6.4.post1, and vLLM 0.6.4 is in the image"),
+        (f"m.lan/vllm/vllm-openai:v0.6.4@sha256:{'a' * 64}", "0.5.0", "0.6.4, and vLLM 0.5.0 is in the image"),
+    ],
+)
+def test_the_version_of_a_tag_is_held_against_the_one_that_was_found(
+    ref: str, found: str, said: str, tmp_path: Path
+) -> None:
+    change = Change(text=("vllm/vllm-openai:v0.6.4.post1", ref), versions={"vllm": found})
+    words = [finding.what for finding in only(look(tmp_path, T4, change), "vllm-version")]
+    assert words == ([f"the tag says vLLM {said}"] if said else [])
+
+
 def test_vocabularies_that_are_shipped_and_named_satisfy_harmony(tmp_path: Path) -> None:
     files = [f"{{url: 'https://m/{name}', name: {name}.tiktoken}}" for name in ("o200k_base", "cl100k_base")]
     shipped = Change(text=("cluster:", f"files: [{', '.join(files)}]\ncluster:"), config={"model_type": "gpt_oss"})
@@ -165,7 +210,7 @@ def test_vocabularies_that_are_shipped_and_named_satisfy_harmony(tmp_path: Path)
 def test_what_a_rule_needs_and_nobody_knows_yet_is_no_finding(tmp_path: Path) -> None:
     case = look_unlocked(tmp_path, T4, text("vllm/vllm-openai:v0.6.4.post1", "registry.local/own:1"))
     assert case.backend is None
-    assert named(case) == []
+    assert named(case) == [("driver-headers", "warning")]
 
 
 def test_a_tag_of_the_official_image_tells_before_anything_is_pulled(tmp_path: Path) -> None:
@@ -180,3 +225,45 @@ def test_the_backend_follows_from_the_image(name: str, backend: str, tmp_path: P
     for case in (look(tmp_path, name, Change()), look_unlocked(tmp_path, name, Change())):
         assert case.backend is not None
         assert case.backend.name == backend
+
+
+def test_before_a_lock_the_name_of_the_repository_tells_the_quantization(tmp_path: Path) -> None:
+    (guess,) = only(look_unlocked(tmp_path, T4, Change()), "gptq-exclamation-marks")
+    (known,) = only(look(tmp_path, T4, Change()), "gptq-exclamation-marks")
+    assert guess.severity == "warning"
+    assert guess.text.endswith("(judged by the name Qwen/Qwen2.5-32B-Instruct-GPTQ-Int4)")
+    assert "judged" not in known.text
+    assert guess == known  # so that a command that says the one does not say the other, too
+
+
+@pytest.mark.parametrize(
+    ("repo", "image", "rules"),
+    [
+        ("Qwen/Qwen2.5-32B-Instruct-GPTQ-Int8", "v0.6.4.post1", []),
+        ("Qwen/Qwen2.5-32B-Instruct", "v0.6.4.post1", []),
+        ("Qwen/Degptqed-7B", "v0.6.4.post1", []),
+        ("Qwen/Qwen2.5-32B-Instruct-AWQ", "v0.6.4.post1", []),
+        ("TheBloke/Llama-2-7B_gptq", "v0.6.4.post1", ["gptq-exclamation-marks"]),
+        ("Qwen/Qwen2.5-32B-Instruct-GPTQ-Int4", "v0.18.0", []),
+    ],
+)
+def test_a_name_tells_no_more_than_it_says(repo: str, image: str, rules: list[str], tmp_path: Path) -> None:
+    change = text("Qwen/Qwen2.5-32B-Instruct-GPTQ-Int4", repo)
+    manifest = changed_manifest(tmp_path, T4, change)
+    manifest = replace(manifest, image=replace(manifest.image, ref=f"vllm/vllm-openai:{image}"))
+    case = before_build(manifest, None, Cache(tmp_path / "cache"))
+    assert [rule for rule, _ in named(case) if rule.startswith(("gptq", "quant"))] == rules
+
+
+def test_a_name_alone_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    change = text("Qwen/Qwen2.5-32B-Instruct-GPTQ-Int4", "Qwen/Qwen2.5-32B-Instruct-AWQ")
+    manifest = changed_manifest(tmp_path, T4, change)
+    manifest = replace(manifest, cluster=replace(manifest.cluster, gpu="V100"))
+    (finding,) = only(before_build(manifest, None, Cache(tmp_path / "cache")), "quantization-gpu")
+    assert finding.severity == "warning"
+    assert finding.text.endswith("(judged by the name Qwen/Qwen2.5-32B-Instruct-AWQ)")
+
+
+def test_what_config_json_says_goes_before_the_name(tmp_path: Path) -> None:
+    plain = Change(config={"quantization_config": {}})
+    assert only(look(tmp_path, T4, plain), "gptq-exclamation-marks") == []

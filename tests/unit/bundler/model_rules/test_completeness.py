@@ -1,20 +1,15 @@
 """A model that lacks what a server needs is refused here, not on site."""
 
-import json
 from pathlib import Path
 
 import pytest
 
-from bundler.model_rules import model_problems
-from bundler.model_rules.completeness import (
-    broken_json,
-    missing_config,
-    missing_shards,
-    missing_tokenizer,
-    missing_weights,
-)
-from bundler.model_rules.files import Files
+from bundler.model_rules import RULES, model_problems
+from bundler.model_rules.completeness import broken_json, missing_config, missing_tokenizer, missing_weights
+from bundler.model_rules.shards import missing_shards
 from tests.unit.bundler.model_rules.folder import said_by
+
+MISSING = (missing_config, missing_tokenizer, missing_weights)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"weight_map": "\xff'])
@@ -25,41 +20,33 @@ def test_what_is_no_json_is_refused_once(tmp_path: Path, text: str, name: str) -
     assert "not JSON" in problem
 
 
-def test_a_list_of_shards_has_a_limit(tmp_path: Path) -> None:
-    with (tmp_path / "model.safetensors.index.json").open("wb") as file:
-        file.truncate((32 << 20) + 1)
-    assert said_by(missing_shards, tmp_path) == []
-    assert said_by(broken_json, tmp_path) == ["model: model.safetensors.index.json: longer than any list of shards"]
+@pytest.mark.parametrize("text", ["", "{", '{"a": "'])
+def test_a_long_file_must_be_json_too(tmp_path: Path, text: str) -> None:
+    (tmp_path / "tokenizer.json").write_text('{"pad": "' + "x" * (5 << 20) + '"' + text)
+    (problem,) = said_by(broken_json, tmp_path)
+    assert "tokenizer.json: not JSON" in problem
 
 
-@pytest.mark.parametrize("shard", ["model-00002-of-00002.safetensors", "../outside.safetensors", "/etc/passwd"])
-def test_an_index_names_only_shards_that_are_there(tmp_path: Path, shard: str) -> None:
-    (tmp_path / "model-00001-of-00002.safetensors").touch()
-    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": shard}}
-    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
-    assert said_by(missing_shards, tmp_path) == [
-        f"model: model.safetensors.index.json names {shard!r}, which is not in the folder"
-    ]
-
-
-def test_shards_that_are_still_to_be_fetched_count_as_there(tmp_path: Path) -> None:
-    index = tmp_path / "model.safetensors.index.json"
-    index.write_text('{"weight_map": {"x": "a.safetensors"}}')
-    files: Files = {index.name: index, "a.safetensors": None}
-    assert list(missing_shards(files, ())) == []
-
-
-def test_an_index_names_shards_beside_itself(tmp_path: Path) -> None:
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "sub/a.safetensors").touch()
-    (tmp_path / "sub/model.safetensors.index.json").write_text('{"weight_map": {"x": "a.safetensors"}}')
-    assert said_by(missing_shards, tmp_path) == []
-
-
-@pytest.mark.parametrize("text", ["{}", "[]", '{"weight_map": []}'])
-def test_an_index_without_a_weight_map_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "model.safetensors.index.json").write_text(text)
-    assert said_by(missing_shards, tmp_path) == ["model: model.safetensors.index.json: no weight_map in it"]
+@pytest.mark.parametrize(
+    ("name", "length", "why"),
+    [
+        ("model.safetensors.index.json", 32 << 20, "any list of shards"),
+        ("config.json", 4 << 20, "any configuration"),
+        ("vision/config.json", 4 << 20, "any configuration"),
+        ("tokenizer.json", 64 << 20, "any vocabulary"),
+    ],
+)
+def test_what_is_too_long_to_be_looked_at_is_refused(tmp_path: Path, name: str, length: int, why: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"{}")
+    with path.open("r+b") as file:
+        file.truncate(length + 1)
+    (problem,) = broken_json({name: path}, ())
+    assert str(problem) == f"model: {name}: {length + 1} bytes, longer than {why}"
+    assert "model.exclude" in problem.hint
+    for rule in RULES.values():
+        assert list(rule({name: path}, ("code",))) == [] or rule in {broken_json, *MISSING}
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "sub/x.safetensors", "pytorch_model.bin", "q4.gguf"])
@@ -76,11 +63,27 @@ def test_a_model_has_a_config(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["tokenizer.json", "tokenizer.model", "tokenizer.model.v3", "tekken.json", "vocab.json", "qwen.tiktoken", "x.gguf"],
+    ["tokenizer.json", "tokenizer.model", "tokenizer.model.v3", "tekken.json", "vocab.txt", "qwen.tiktoken", "x.gguf"],
 )
 def test_a_model_has_a_tokenizer(name: str) -> None:
     assert len(list(missing_tokenizer({"tokenizer_config.json": None}, ()))) == 1
     assert list(missing_tokenizer({name: None}, ())) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "whole"),
+    [
+        (("vocab.json",), False),
+        (("merges.txt",), False),
+        (("vocab.json", "merges.txt"), True),
+        (("tokenization_x.py",), False),
+        (("tokenization_x.py", "vocab.json"), True),
+        (("tokenization_x.py", "rwkv_vocab_v20230424.txt"), True),
+        (("tokenization_x.py", "ice_text.model"), True),
+    ],
+)
+def test_half_a_tokenizer_is_none(names: tuple[str, ...], *, whole: bool) -> None:
+    assert (list(missing_tokenizer(dict.fromkeys(names), ())) == []) == whole
 
 
 def test_a_whole_model_has_no_problem_before_a_byte_of_it_is_here() -> None:

@@ -75,6 +75,24 @@ def test_what_the_bundle_has_in_another_version_is_an_error() -> None:
     assert "needs cpp = 4.8.5-44.el7, and the bundle has cpp" in finding.what
 
 
+@pytest.mark.parametrize("need", [Relation("libcap.so.2()(64bit)"), Relation("libcap"), Relation("systemd")])
+def test_what_comes_with_systemd_is_on_every_node(need: Relation) -> None:
+    assert findings(*bundled(needing(package("tool"), need))) == ()
+
+
+@pytest.mark.parametrize(
+    ("need", "expected"),
+    [
+        (Relation("libcap2", ">=", "1:2.10"), []),
+        (Relation("libcap2", ">=", "1:2.60"), [("package-needs", 0)]),
+        (Relation("libcap2", "<", "1:2.10"), [("package-needs", 0)]),
+    ],
+)
+def test_of_debians_libcap_the_version_that_its_systemd_needs(need: Relation, expected: list[tuple[str, int]]) -> None:
+    deb = replace(needing(package("tool"), need), format="deb", arch="amd64")
+    assert found(*bundled(deb), target=UBUNTU) == expected
+
+
 def test_one_alternative_is_enough() -> None:
     either = replace(package("tools"), needs=((Relation("mawk"), Relation("cpp")),))
     assert findings(*bundled(either, CPP)) == ()
@@ -90,6 +108,18 @@ def test_one_alternative_is_enough() -> None:
 )
 def test_what_excludes_another_is_an_error(clang: PackageFacts) -> None:
     assert found(*bundled(clang, CPP)) == [("package-conflict", 6)]
+
+
+def test_where_the_toolkit_takes_part_the_remedy_speaks_of_it() -> None:
+    need, enemy = Relation("cpp", "=", "9-1"), Relation("cpp")
+    newer = replace(package("tools"), needs=((Relation("libc.so.6(GLIBC_2.38)(64bit)"),),))
+    for facts in (needing(package("tools"), need), replace(package("tools"), conflicts=(enemy,)), newer):
+        among_packages = findings(*bundled(facts, CPP))
+        tools, cpp = bundled(facts, CPP)
+        of_toolkit = findings(replace(tools, where="toolkit/tools.rpm"), cpp)
+        assert [finding.rule for finding in among_packages] == [finding.rule for finding in of_toolkit] != []
+        assert not any("toolkit" in finding.fix for finding in among_packages)
+        assert all("`toolkit.version`" in finding.fix for finding in of_toolkit)
 
 
 def test_a_package_does_not_exclude_itself() -> None:

@@ -2,10 +2,11 @@
 
 import pytest
 
-from bundler.lock import Lock, parse_lock, render_lock
+from bundler.lint import before_build, findings
+from bundler.lock import Lock, Part, parse_lock, render_lock
 from bundler.manifest import read_manifest
 from bundler.packages.facts import Relation
-from bundler.resolve import resolve, stale_parts
+from bundler.resolve import resolve, stale_parts, wanted_parts
 from bundler.sources.packages import find_packages
 from bundler.workplace import Found
 from installer.errors import AirgapError, DamagedError, RefusedError, UsageError
@@ -64,9 +65,14 @@ def test_a_digest_of_the_manifest_is_what_is_demanded(site: Site) -> None:
         find(site)
 
 
-def test_what_the_nodes_must_have_is_told(site: Site) -> None:
-    find(site)
-    (told,) = (line for line in site.told if "package-needs" in line)
+def test_what_the_nodes_must_have_is_left_to_lint(site: Site) -> None:
+    """It says so at the end of every command, once."""
+    found = find(site)
+    assert site.told == []
+    of = wanted_parts(read_manifest(site.manifest))["packages"]
+    lock = Lock().with_part("packages", Part(of, found.component, found.files))
+    said = [finding.text for finding in findings(before_build(read_manifest(site.manifest), lock, site.work.cache))]
+    (told,) = (text for text in said if "package-needs" in text)
     assert "packages/kernel-devel-3.10.0-1160.el7.x86_64.rpm: needs /usr/bin/perl, which no package" in told
 
 

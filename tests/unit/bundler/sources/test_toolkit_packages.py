@@ -73,6 +73,27 @@ def test_packages_that_do_not_go_together_are_refused(archive: Path, cache: Cach
         take_packages(archive, "toolkit.tar.gz", "1.17.8", TARGET, cache)
 
 
+@pytest.mark.parametrize(
+    ("made", "rule"),
+    [
+        (Made("libnvidia-container1", "1.17.8-1", needs=(Relation("libm.so.6(GLIBC_2.38)(64bit)"),)), "package-glibc"),
+        (Made("libnvidia-container1", "1.17.8-1", conflicts=(Relation(PACKAGES[1]),)), "package-conflict"),
+    ],
+)
+def test_a_package_that_no_node_could_install_is_refused(archive: Path, cache: Cache, made: Made, rule: str) -> None:
+    name = f"{INNER}/libnvidia-container1-1.17.8-1.x86_64.rpm"
+    archive.write_bytes(tar_gz({**RPMS, name: rpm_package(made)}))
+    with pytest.raises(RefusedError, match=rule):
+        take_packages(archive, "toolkit.tar.gz", "1.17.8", TARGET, cache)
+
+
+def test_what_the_archive_lacks_the_node_may_have(archive: Path, cache: Cache) -> None:
+    name = f"{INNER}/libnvidia-container1-1.17.8-1.x86_64.rpm"
+    made = Made("libnvidia-container1", "1.17.8-1", needs=(Relation("nothing-provides-this"),))
+    archive.write_bytes(tar_gz({**RPMS, name: rpm_package(made)}))
+    assert len(take_packages(archive, "toolkit.tar.gz", "1.17.8", TARGET, cache)) == len(PACKAGES)
+
+
 def test_a_cut_package_is_damaged(archive: Path, cache: Cache) -> None:
     name = f"{INNER}/nvidia-container-toolkit-1.17.8-1.x86_64.rpm"
     archive.write_bytes(tar_gz({**RPMS, name: RPMS[name][:-1]}))

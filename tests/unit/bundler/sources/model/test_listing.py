@@ -3,7 +3,7 @@
 import pytest
 
 from bundler.manifest import ModelSpec
-from bundler.sources.model.listing import choose
+from bundler.sources.model.listing import choose, left_out
 from bundler.sources.model.repo import Repo, RepoFile
 from installer.errors import RefusedError, UsageError
 
@@ -44,8 +44,11 @@ def repo(*paths: str) -> Repo:
 
 
 def taken(repo: Repo, include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> list[str]:
-    spec = ModelSpec("huggingface", "", "m", {}, (), include=include, exclude=exclude)
-    return [file.path for file in choose(repo, spec)]
+    return [file.path for file in choose(repo, spec(include, exclude))]
+
+
+def spec(include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> ModelSpec:
+    return ModelSpec("huggingface", "", "m", {}, (), include=include, exclude=exclude)
 
 
 def test_by_default_the_weights_are_taken_once_and_all_that_is_loaded_beside_them() -> None:
@@ -74,6 +77,39 @@ def test_mistrals_own_weights_are_a_second_copy() -> None:
     assert taken(repo(*MISTRAL, "model.safetensors")) == ["model.safetensors", *MISTRAL[1:]]
     shards = ("consolidated-00001-of-00002.safetensors", "consolidated.safetensors.index.json")
     assert taken(repo(*shards, "model.safetensors")) == ["model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["colbert_linear.pt", "sparse_linear.pt", "2_Dense/pytorch_model.bin", "adapter_model.bin", "spk_embed.pth"],
+)
+def test_what_no_safetensors_file_stands_for_is_no_second_copy(other: str) -> None:
+    assert taken(repo("config.json", "model.safetensors", other)) == sorted(("config.json", "model.safetensors", other))
+
+
+@pytest.mark.parametrize(
+    ("kept", "copy"),
+    [
+        ("2_Dense/model.safetensors", "2_Dense/pytorch_model.bin"),
+        ("adapter_model.safetensors", "adapter_model.bin"),
+        ("model.safetensors", "pytorch_model-00001-of-00002.bin"),
+        ("model.safetensors", "consolidated.00.pth"),
+        ("model.safetensors", "model.pt"),
+        ("colbert_linear.safetensors", "colbert_linear.pt"),
+    ],
+)
+def test_a_file_of_the_same_role_in_the_same_folder_is_one(kept: str, copy: str) -> None:
+    assert taken(repo(kept, copy)) == [kept]
+
+
+def test_what_was_left_out_as_a_second_copy_can_be_told() -> None:
+    there = repo(*SECOND_COPIES, *NEEDED, *FOR_PEOPLE)
+    assert left_out(there, spec()) == tuple(sorted(SECOND_COPIES))
+    assert left_out(there, spec(include=("*",))) == ()
+    assert left_out(there, spec(exclude=("*.bin",))) == tuple(
+        sorted(name for name in SECOND_COPIES if not name.endswith(".bin"))
+    )
+    assert left_out(repo(*MISTRAL, "model.safetensors"), spec()) == (MISTRAL[0],)
 
 
 def test_mistrals_own_weights_stay_where_they_are_the_only_ones() -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from bundler.cache import Cache
 from bundler.manifest.parts import PYTHONS
-from bundler.sources.runtime.standalone import PortablePython, check, fill, portable_python
-from installer.errors import RefusedError
+from bundler.sources.runtime.standalone import MIRROR, PortablePython, check, fill, pack_standalone, portable_python
+from installer.errors import RefusedError, UsageError
 from installer.index.document import Target
 from tests.unit.bundler.making import tar_gz
 
@@ -37,6 +38,15 @@ def test_a_mirror_has_the_same_file() -> None:
     public, mirrored = (portable_python("3.12", TARGET, mirror) for mirror in ("", "https://mirror.example/python/"))
     assert mirrored.sha256 == public.sha256
     assert mirrored.url.startswith("https://mirror.example/python/cpython-3.12.")
+
+
+def test_a_mirror_with_a_password_is_refused_without_showing_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(MIRROR, "https://me:geheim@mirror.example/python")
+    with pytest.raises(UsageError, match=MIRROR) as caught:
+        pack_standalone("3.12", TARGET, lambda _pinned: [], Cache(tmp_path / "cache"))
+    assert "geheim" not in str(caught.value)
 
 
 def filled(tmp_path: Path, members: Mapping[str, bytes], *links: tarfile.TarInfo) -> dict[str, bytes]:

@@ -41,6 +41,7 @@ class FakeImage:
     architecture: str = "amd64"
     system: str = "linux"
     extra: Mapping[str, object] = field(default_factory=dict)
+    tags: tuple[str, ...] | None = None
 
     @property
     def config(self) -> bytes:
@@ -76,7 +77,7 @@ class FakeImage:
                 files[f"{folder}/layer.tar"] = layer
         config = f"{hex_digest(self.config)}.json"
         files[config] = self.config
-        files["manifest.json"] = manifest(config, listed)
+        files["manifest.json"] = manifest(config, listed, self.tags)
         files["repositories"] = b"{}"
         return tar(files, links)
 
@@ -94,10 +95,30 @@ class FakeImage:
         files = {f"blobs/sha256/{hex_digest(blob)}": blob for blob in (*blobs, self.config)}
         files["index.json"] = b'{"schemaVersion": 2, "manifests": []}'
         config, *_ = (name for name, blob in files.items() if blob == self.config)
-        files["manifest.json"] = manifest(config, [f"blobs/sha256/{hex_digest(blob)}" for blob in blobs])
+        files["manifest.json"] = manifest(config, [f"blobs/sha256/{hex_digest(blob)}" for blob in blobs], self.tags)
         files["oci-layout"] = b'{"imageLayoutVersion": "1.0.0"}'
         return tar(files)
 
 
-def manifest(config: str, layers: Sequence[str]) -> bytes:
-    return json.dumps([{"Config": config, "RepoTags": ["small:1"], "Layers": list(layers)}]).encode()
+def saved_together(*images: FakeImage) -> bytes:
+    """`docker save ONE OTHER`, as docker 25 writes it."""
+    blobs = {blob for image in images for blob in (*image.layers, image.config)}
+    files = {f"blobs/sha256/{hex_digest(blob)}": blob for blob in blobs}
+    entries = [
+        _entry(
+            f"blobs/sha256/{hex_digest(image.config)}",
+            [f"blobs/sha256/{hex_digest(layer)}" for layer in image.layers],
+            image.tags,
+        )
+        for image in images
+    ]
+    files["manifest.json"] = json.dumps(entries).encode()
+    return tar(files)
+
+
+def manifest(config: str, layers: Sequence[str], tags: Sequence[str] | None = None) -> bytes:
+    return json.dumps([_entry(config, layers, tags)]).encode()
+
+
+def _entry(config: str, layers: Sequence[str], tags: Sequence[str] | None) -> dict[str, object]:
+    return {"Config": config, "RepoTags": list(tags) if tags else None, "Layers": list(layers)}

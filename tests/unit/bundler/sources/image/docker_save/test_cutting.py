@@ -9,7 +9,14 @@ from bundler.sources.image.docker_save.cutting import cut
 from bundler.sources.image.layers.gzip_writer import BLOCK
 from bundler.sources.image.layout import Parts
 from installer.errors import AirgapError, DamagedError, RefusedError
-from tests.unit.bundler.sources.image.docker_save.docker_streams import FakeImage, hex_digest, manifest, pieces, tar
+from tests.unit.bundler.sources.image.docker_save.docker_streams import (
+    FakeImage,
+    hex_digest,
+    manifest,
+    pieces,
+    saved_together,
+    tar,
+)
 
 PACKAGES = "usr/local/lib/python3.12/dist-packages"
 METADATA = tar({f"./{PACKAGES}/{name}.dist-info/METADATA": b"x" for name in ("vllm-0.32.0", "ray-2.60.0")})
@@ -115,6 +122,7 @@ def test_what_the_manifest_names_must_be_there(cache: Cache) -> None:
 
 def test_a_manifest_of_two_images_is_refused_as_damage(cache: Cache) -> None:
     assert "one image" in damaged(tar({"manifest.json": b"[]"}), cache)
+    assert "one image" in damaged(saved_together(IMAGE, IMAGE), cache)
     assert "not JSON" in damaged(tar({"manifest.json": b"["}), cache)
     assert "not JSON" in damaged(tar({"manifest.json": b"[" * 100_000}), cache)
 

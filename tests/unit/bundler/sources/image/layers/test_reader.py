@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from bundler.sources.image.layers.reader import LayerRead, LayerReader
+from bundler.sources.image.layers.reader import LayerReader
+from bundler.sources.image.layers.unpacked import LayerRead
 from installer.errors import DamagedError, RefusedError
 from tests.unit.bundler.sources.image.docker_save.docker_streams import hex_digest, tar
 
@@ -38,7 +39,7 @@ def test_a_layer_is_unpacked_hashed_and_looked_through_in_pieces_of_any_size(pie
     found = read(gzip.compress(LAYER, mtime=0), piece)
     assert found.diff_id == f"sha256:{hex_digest(LAYER)}"
     assert [one.version for one in found.contents.found.values()] == ["0.7.0"]
-    assert found.contents.hidden == {"etc/gone"}
+    assert found.contents.hidden == {"big", "etc/gone"}
 
 
 def test_first_bytes_may_come_one_by_one() -> None:
@@ -70,8 +71,9 @@ def test_several_streams_in_a_row_are_one() -> None:
 
 
 def test_zstd_is_refused_in_words() -> None:
-    with pytest.raises(RefusedError, match="layer 1: is compressed with zstd"):
+    with pytest.raises(RefusedError, match="layer 1 is compressed with zstd") as refused:
         read(b"\x28\xb5\x2f\xfd" + os.urandom(20 << 20))
+    assert "compression=gzip,force-compression=true" in refused.value.hint
 
 
 @pytest.mark.parametrize("end", [20, 1 << 20, -1])

@@ -15,7 +15,8 @@ from bundler.lock import LockedImage
 from bundler.manifest import Manifest, parse_manifest
 from bundler.progress import unwatched
 from bundler.sources.image.ray.added import add_ray, with_ray_if_needed
-from bundler.sources.image.ray.wheels import PYTHONS, RAY, Wheel, wheels_for
+from bundler.sources.image.ray.wheels import PYTHONS, RAY, wheels_for
+from bundler.wheels import Wheel
 from bundler.workplace import Workplace
 from installer.errors import RefusedError
 from tests.unit.bundler.sources.image.ray.wheels_made import PACKAGES, image_of, make_wheel, ray_wheel, stored

@@ -8,7 +8,7 @@ import pytest
 
 from bundler.http.client import Answer
 from bundler.http.credentials import NOBODY, Credentials
-from bundler.sources.image.registry.auth import ByOrigin, RegistryCredentials, origin_of
+from bundler.sources.image.registry.auth import ByOrigin, RegistryCredentials, scheme_and_host
 from bundler.sources.image.registry.docker_config import Login
 from installer.errors import AirgapError, RefusedError, UnreachableError
 
@@ -241,5 +241,5 @@ def test_each_registry_gets_its_own() -> None:
 
 
 def test_an_origin_is_written_in_one_way() -> None:
-    assert origin_of("https://Registry.lan:443/v2/") == ORIGIN
-    assert origin_of("http://[::1]:5000/x") == "http://[::1]:5000"
+    assert scheme_and_host("https://Registry.lan:443/v2/") == ORIGIN
+    assert scheme_and_host("http://[::1]:5000/x") == "http://[::1]:5000"

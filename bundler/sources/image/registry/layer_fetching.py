@@ -9,7 +9,8 @@ from bundler.needs import needs_of_fetching
 from bundler.parallel import in_parallel
 from bundler.progress import Meter
 from bundler.sources.image.layers import records
-from bundler.sources.image.layers.reader import LayerRead, LayerReader
+from bundler.sources.image.layers.reader import LayerReader
+from bundler.sources.image.layers.unpacked import LayerRead
 from bundler.sources.image.registry.endpoints import Endpoints
 from bundler.space import demand_room
 from bundler.totals import with_total

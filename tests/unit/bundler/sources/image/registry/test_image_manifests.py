@@ -3,16 +3,8 @@ from typing import Any
 
 import pytest
 
-from bundler.sources.image.registry.manifests import (
-    DOCKER_LIST,
-    DOCKER_MANIFEST,
-    OCI_INDEX,
-    OCI_MANIFEST,
-    choose,
-    is_list,
-    kind_of,
-    read_manifest,
-)
+from bundler.sources.image.media_types import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
+from bundler.sources.image.registry.image_manifests import choose, is_list, kind_of, read_manifest
 from installer.errors import DamagedError, RefusedError
 
 IMAGE = "docker.io/vllm/vllm-openai:v1"
@@ -59,6 +51,48 @@ def test_an_attestation_that_pretends_to_be_an_image_is_not_chosen() -> None:
     assert choose(index(pretending, entry("2")), IMAGE) == digest("2")
 
 
+@pytest.mark.parametrize("variant", ["v1", ""])
+def test_what_runs_on_every_processor_comes_before_what_runs_on_newer_ones(variant: str) -> None:
+    plain = {"os": "linux", "architecture": "amd64", "variant": variant}
+    newer = [entry(letter, platform={**plain, "variant": f"v{letter}"}) for letter in "432"]
+    assert choose(index(*newer, entry("a", platform=plain)), IMAGE) == digest("a")
+    assert choose(index(*newer), IMAGE) == digest("2")
+    assert choose(index(*newer, entry("a")), IMAGE) == digest("a")
+
+
+NAMELESS = entry("1", platform=None)
+INCOMPLETE = entry("3", platform={"os": "linux"})
+SIGNATURE = entry("4", artifactType="application/vnd.dev.sigstore.bundle.v0.3+json")
+CHART = {"mediaType": "application/x.chart", "digest": f"sha512:{'a' * 128}", "size": 1, "platform": {}}
+
+
+@pytest.mark.parametrize("other", [NAMELESS, INCOMPLETE, SIGNATURE, CHART, entry("5", platform="linux")])
+def test_one_that_says_less_spoils_no_list(other: dict[str, object]) -> None:
+    assert choose(index(other, entry("2")), IMAGE) == digest("2")
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        (NAMELESS,),
+        (entry("2", architecture="arm64"), ATTESTATION, SIGNATURE, NAMELESS),
+        ({"mediaType": OCI_INDEX, "digest": digest("1"), "size": 3},),
+    ],
+)
+def test_the_only_one_without_a_platform_is_looked_at(entries: tuple[dict[str, object], ...]) -> None:
+    assert choose(index(*entries), IMAGE) == digest("1")
+
+
+def test_of_two_without_a_platform_none_is_guessed() -> None:
+    with pytest.raises(RefusedError, match=r"it has linux/arm64, 2 of unknown platform"):
+        choose(index(entry("2", architecture="arm64"), NAMELESS, INCOMPLETE), IMAGE)
+
+
+def test_an_image_that_names_its_configuration_in_the_list_is_still_one() -> None:
+    named = entry("1", artifactType="application/vnd.oci.image.config.v1+json")
+    assert choose(index(named), IMAGE) == digest("1")
+
+
 def test_a_missing_platform_is_refused_with_what_there_is() -> None:
     there = index(entry("1", architecture="arm64"), entry("2", "windows"), ATTESTATION)
     with pytest.raises(RefusedError, match=r"no image for linux/amd64.*linux/arm64, windows/amd64") as error:
@@ -87,6 +121,26 @@ def test_where_it_does_not_say_the_server_does() -> None:
 def test_a_document_that_is_two_things_is_refused() -> None:
     with pytest.raises(DamagedError, match="was served as"):
         kind_of(manifest(), OCI_INDEX, IMAGE)
+
+
+@pytest.mark.parametrize("served", ["", "application/json; charset=utf-8", "text/plain", "application/octet-stream"])
+def test_where_neither_says_its_members_do(served: str) -> None:
+    assert kind_of(json.dumps({"schemaVersion": 2, "manifests": []}).encode(), served, IMAGE) == OCI_INDEX
+    assert kind_of(without_media_type(manifest()), served, IMAGE) == OCI_MANIFEST
+    with pytest.raises(RefusedError, match="is no image"):
+        kind_of(b'{"schemaVersion": 2}', served, IMAGE)
+
+
+@pytest.mark.parametrize("media_type", [OCI_INDEX, OCI_MANIFEST, "application/json"])
+def test_list_and_image_in_one_are_damage(media_type: str) -> None:
+    both = manifest(manifests=[entry("1")])
+    for body in (both, without_media_type(both)):
+        with pytest.raises(DamagedError, match="both a list and an image"):
+            kind_of(body, media_type, IMAGE)
+
+
+def without_media_type(body: bytes) -> bytes:
+    return json.dumps({key: value for key, value in json.loads(body).items() if key != "mediaType"}).encode()
 
 
 @pytest.mark.parametrize("body", [b'{"schemaVersion": 1, "name": "x"}', b"{}"])
@@ -120,7 +174,8 @@ def test_a_manifest_is_kept_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("one", "words"),
     [
-        (layer("application/vnd.oci.image.layer.v1.tar+zstd"), "zstd"),
+        (layer("application/vnd.oci.image.layer.v1.tar+zstd"), "layer 1 is compressed with zstd"),
+        (layer("application/vnd.docker.image.rootfs.diff.tar.zstd"), "layer 1 is compressed with zstd"),
         (layer("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"), "licence"),
         (layer("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"), "licence"),
         (layer(urls=["https://example.com/layer"]), "licence"),

@@ -6,23 +6,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bundler.cache import Stored
+from bundler.sources.image.foreign_document import ForeignDocument
+from bundler.sources.image.layers.compression import refused_zstd
+from bundler.sources.image.media_types import (
+    DOCKER_CONFIG,
+    DOCKER_GZIP_LAYER,
+    DOCKER_LIST,
+    DOCKER_MANIFEST,
+    DOCKER_PLAIN_LAYER,
+    DOCKER_ZSTD_LAYER,
+    OCI_CONFIG,
+    OCI_GZIP_LAYER,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    OCI_PLAIN_LAYER,
+    OCI_ZSTD_LAYER,
+)
 from installer.errors import DamagedError, RefusedError, printable
 from installer.index.strict import Place
 
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 ACCEPTED = (OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST)
 _LISTS = frozenset((OCI_INDEX, DOCKER_LIST))
-_OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
-_GZIP_LAYERS = frozenset((f"{_OCI_LAYER}+gzip", "application/vnd.docker.image.rootfs.diff.tar.gzip"))
-_PLAIN_LAYERS = frozenset((_OCI_LAYER, "application/vnd.docker.image.rootfs.diff.tar"))
-_ZSTD_LAYERS = frozenset((f"{_OCI_LAYER}+zstd", "application/vnd.docker.image.rootfs.diff.tar.zstd"))
-_CONFIGS = frozenset(
-    ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"),
-)
+_LAYERS = frozenset((OCI_GZIP_LAYER, OCI_PLAIN_LAYER, DOCKER_GZIP_LAYER, DOCKER_PLAIN_LAYER))
+_ZSTD_LAYERS = frozenset((OCI_ZSTD_LAYER, DOCKER_ZSTD_LAYER))
+_CONFIGS = frozenset((OCI_CONFIG, DOCKER_CONFIG))
 _PLATFORM = ("linux", "amd64")
+_ON_EVERY_PROCESSOR = ("", "v1")  # variants of amd64; v2 to v4 need newer ones
+_SAYS_NOTHING = frozenset(("", "application/json", "text/plain", "application/octet-stream"))  # of what was served
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})")
 _LARGEST_BLOB = 1 << 43  # bytes
 _MOST_SHOWN = 12
@@ -39,18 +49,12 @@ class ServedManifest:
     layers: tuple[Stored, ...]
 
 
-class _Document(Place):
-    """What a registry answers is damaged where it is wrong, and nobody's mistake here."""
-
-    error = DamagedError
-
-
 def is_list(media_type: str) -> bool:
     return media_type in _LISTS
 
 
 def kind_of(body: bytes, content_type: str, image: str) -> str:
-    """The media type of ``body``: what it says of itself; where it says nothing, what it was served as."""
+    """The media type of ``body``: what it says of itself, else what it was served as, else what its members are of."""
     at = _parse(body, image)
     served = content_type.partition(";")[0].strip().lower()
     if at.values.get("schemaVersion") == 1 or "schemaVersion" not in at.values:
@@ -58,32 +62,38 @@ def kind_of(body: bytes, content_type: str, image: str) -> str:
             f"{image}: the registry has it in the form of 2014 only (schema 1), which has no digests to check",
             hint="push it again with a docker of this decade, or name another tag",
         )
-    stated = at.values.get("mediaType", served)
+    if at.has("manifests") and (at.has("layers") or at.has("config")):
+        # Two readers of it could see two images (CVE-2021-41190).
+        raise DamagedError(f"{image}: what the registry has is both a list and an image", hint=_BY_TOOL)
+    stated = at.values.get("mediaType") or (_by_its_members(at) if served in _SAYS_NOTHING else served)
     if stated not in ACCEPTED:
         raise RefusedError(
             f"{image}: is no image, but {printable(str(stated))[:120]}",
             hint="the reference may be that of a chart, a model or a signature",
         )
     if served in ACCEPTED and stated != served:
-        # Two readers of it could see two images (CVE-2021-41190).
         raise DamagedError(f"{image}: says it is {stated}, but was served as {served}")
     return str(stated)
 
 
 def choose(body: bytes, image: str) -> str:
-    """The digest of the one for the nodes' platform in a list; RefusedError names those that are there."""
-    there: list[str] = []
-    for entry in _parse(body, image).each("manifests"):
-        if not entry.has("platform") or _is_attestation(entry):
-            continue
-        platform = entry.inside("platform")
-        name = (platform.text("os"), platform.text("architecture"))
-        if name == _PLATFORM:
-            return f"sha256:{_descriptor(entry).sha256}"
-        there.append(printable("/".join(name)))
-    found = ", ".join(there[:_MOST_SHOWN]) or "none at all"
+    """The digest of the one for the nodes' platform in a list; RefusedError names those that are there.
+
+    The only one that names no platform will do: its own configuration names it, and is held against the nodes'.
+    """
+    entries = [entry for entry in _parse(body, image).each("manifests") if _may_be_image(entry)]
+    nameless = [entry for entry in entries if not all(_platform(entry))]
+    if fitting := [entry for entry in entries if _platform(entry) == _PLATFORM]:
+        return f"sha256:{_descriptor(min(fitting, key=_asks_of_processor)).sha256}"
+    if len(nameless) == 1:
+        return f"sha256:{_descriptor(nameless[0]).sha256}"
+    there = [printable("/".join(_platform(entry)))[:80] for entry in entries if all(_platform(entry))][:_MOST_SHOWN]
+    if nameless:
+        there.append(f"{len(nameless)} of unknown platform")
     raise RefusedError(
-        f"{image}: has no image for {'/'.join(_PLATFORM)}, which the nodes are; it has {found}", hint=_BY_TOOL
+        f"{image}: has no image for {'/'.join(_PLATFORM)}, which the nodes are; "
+        f"it has {', '.join(there) or 'none at all'}",
+        hint=_BY_TOOL,
     )
 
 
@@ -102,25 +112,52 @@ def read_manifest(body: bytes, media_type: str, image: str) -> ServedManifest:
 def _layer(at: Place, number: int, image: str) -> Stored:
     media_type = at.text("mediaType")
     if media_type in _ZSTD_LAYERS:
-        raise RefusedError(
-            f"{image}: layer {number} is compressed with zstd, which docker before 23 cannot load",
-            hint="name an image with gzip layers; `skopeo copy --dest-compress-format gzip` makes one",
-        )
+        raise refused_zstd(f"{image}: layer {number}")
     if "foreign" in media_type or "nondistributable" in media_type or at.has("urls"):
         raise RefusedError(
             f"{image}: layer {number} is not in the registry: its licence forbids to pass it on, only links are there",
             hint="name an image that holds all its layers",
         )
-    if media_type not in _GZIP_LAYERS | _PLAIN_LAYERS:
+    if media_type not in _LAYERS:
         raise RefusedError(f"{image}: layer {number} is {media_type[:120]}, which docker cannot load")
     return _descriptor(at)
+
+
+def _by_its_members(at: Place) -> str:
+    """Only OCI's documents may leave out what they are."""
+    if at.has("manifests"):
+        return OCI_INDEX
+    return OCI_MANIFEST if at.has("layers") else "a document that does not say what it is"
+
+
+def _may_be_image(at: Place) -> bool:
+    """Signatures and charts stand in lists, too; what leaves out a type is what it always was."""
+    of_image = (at.values.get("mediaType") or OCI_MANIFEST) in ACCEPTED
+    return of_image and str(at.values.get("artifactType") or OCI_CONFIG) in _CONFIGS and not _is_attestation(at)
 
 
 def _is_attestation(at: Place) -> bool:
     """What buildx adds: no image, of unknown platform."""
     notes = at.values.get("annotations")
     marked = isinstance(notes, Mapping) and notes.get("vnd.docker.reference.type") == "attestation-manifest"
-    return marked or at.inside("platform").values.get("os") == "unknown"
+    return marked or _platform(at)[0] == "unknown"
+
+
+def _platform(at: Place) -> tuple[str, str]:
+    """System and machine, "" for what is left out."""
+    return _said_of_platform(at, "os"), _said_of_platform(at, "architecture")
+
+
+def _asks_of_processor(at: Place) -> tuple[bool, str]:
+    """To compare by: what asks for less comes first."""
+    variant = _said_of_platform(at, "variant")
+    return variant not in _ON_EVERY_PROCESSOR, variant
+
+
+def _said_of_platform(at: Place, key: str) -> str:
+    said = at.values.get("platform")
+    value = said.get(key) if isinstance(said, Mapping) else None
+    return value if isinstance(value, str) else ""
 
 
 def _descriptor(at: Place) -> Stored:
@@ -130,9 +167,9 @@ def _descriptor(at: Place) -> Stored:
     return Stored(found[1], at.integer("size", 0, _LARGEST_BLOB))
 
 
-def _parse(body: bytes, image: str) -> _Document:
+def _parse(body: bytes, image: str) -> ForeignDocument:
     try:
-        return _Document.of(json.loads(body, object_pairs_hook=_once), f"{image}: manifest")
+        return ForeignDocument.of(json.loads(body, object_pairs_hook=_once), f"{image}: manifest")
     except (ValueError, RecursionError):
         raise DamagedError(
             f"{image}: the registry's manifest is not JSON", hint="a proxy may have answered instead of the registry"

@@ -7,7 +7,7 @@ import pytest
 from bundler.cache import Stored
 from bundler.http.credentials import NOBODY
 from bundler.sources.image.registry.endpoints import Endpoints
-from bundler.sources.image.registry.layers import fetch_layers, take_layers
+from bundler.sources.image.registry.layer_fetching import fetch_layers, take_layers
 from installer.errors import EnvironmentProblemError
 from tests.unit.bundler.making import Site
 
