@@ -13,7 +13,7 @@ from installer.errors import StepError
 from installer.node import files, network, processes
 from installer.node.network import Address
 from installer.node.paths import LOCK, LOG
-from installer.node.processes import Output
+from installer.sight import Output
 
 
 @dataclass
@@ -60,6 +60,13 @@ class Node:
             return self.at(path).read_bytes()
         except FileNotFoundError:
             return None
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """What is in a folder, sorted; nothing where there is none."""
+        try:
+            return tuple(sorted(os.listdir(self.at(folder))))
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
 
     def place(self, path: str, data: bytes, mode: int = 0o644) -> None:
         """Write a file as a whole, and label it."""

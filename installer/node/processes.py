@@ -6,8 +6,9 @@ import signal
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from types import FrameType
+
+from installer.sight import Output
 
 # Children see this and nothing of the caller's: a DOCKER_HOST, LD_PRELOAD or http_proxy there has no effect.
 _ENVIRONMENT = {
@@ -17,24 +18,6 @@ _ENVIRONMENT = {
 }
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as a shell says it
-
-
-@dataclass(frozen=True)
-class Output:
-    """How a command ended."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def succeeded(self) -> bool:
-        return self.code == 0
-
-    @property
-    def last_lines(self) -> str:
-        text = self.stderr.strip() or self.stdout.strip() or "it printed nothing"
-        return " | ".join(text.splitlines()[-5:])
 
 
 def execute(command: tuple[str, ...], stdin: Iterable[bytes] | None, timeout: float) -> Output:

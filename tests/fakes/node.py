@@ -8,7 +8,7 @@ from pathlib import Path
 from installer.container import CONTAINER
 from installer.errors import AirgapError
 from installer.node import Node
-from installer.node.processes import Output
+from installer.sight import Output
 from installer.runner import halt_node, halt_serve, program, run_node, run_serve
 from installer.steps.cluster import NODE_UNIT, SERVE_UNIT
 from tests.fakes.changes import Changes

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer.node.processes import Output
+from installer.sight import Output
 from tests.fakes.changes import Changes
 
 _LOG = "var/log/nvidia-installer.log"

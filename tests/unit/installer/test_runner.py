@@ -6,7 +6,7 @@ import pytest
 
 from installer.container import CONFIG_LABEL, CONTAINER
 from installer.errors import EnvironmentProblemError, StepError
-from installer.node.processes import Output
+from installer.sight import Output
 from installer.runner import (
     RayNode,
     find_image,
