@@ -11,7 +11,7 @@ from typing import Final
 
 from bundler.findings import Finding, refused, warned
 from bundler.lint.case import Case, Rule, Rules
-from bundler.lint.serve_options import option_values
+from installer.index.serve_options import option_values
 
 _FILES = "/files"  # where entries of ``files`` stand in the container
 _KEPT = "/root/.cache"  # the one folder of the container that outlives it
