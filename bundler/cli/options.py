@@ -53,6 +53,14 @@ gpus_option = click.option(
     default="",
     help="What fits on these, 2x1xT4-16G say, and not on those that the manifest names.",
 )
+site_option = click.option(
+    "--site",
+    "sites",
+    metavar="FILE",
+    type=_PATH,
+    multiple=True,
+    help="What probe.sh wrote on a node; once for each node, the head's first.",
+)
 weights_option = click.option(
     "--weights", metavar="SIZE", callback=_size, help="Of the model's weight files, where no lock says it: 19.3G."
 )

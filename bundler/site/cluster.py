@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
 
-from bundler.findings import Finding, mistaken, warned
+from bundler.findings import Finding, warned
 from bundler.site.situation import Probed
+from installer.errors import EnvironmentProblemError
 from installer.preflight.gpu_driver import serving
 from installer.preflight.network import usable_addresses
 
@@ -50,11 +51,12 @@ def same_address(nodes: Sequence[Probed]) -> Iterator[Finding]:
             holders.setdefault(address, []).append(node.name)
     for address, names in sorted(holders.items()):
         if len(names) > 1:
-            yield mistaken(
+            yield Finding(
                 "same-address",
                 _WHERE,
-                f"{' and '.join(names)} all have the address {address}: neither would reach the other",
+                f"{' and '.join(names)} have the same address, {address}",
                 "name each node's document once; if they are several nodes, give each an address of its own",
+                EnvironmentProblemError.exit_code,
             )
 
 

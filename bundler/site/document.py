@@ -163,4 +163,3 @@ class _Seen:
 
     def _twice(self, at: SitePlace, key: str) -> NoReturn:
         at.fail(key, "empty, or there twice")
-

@@ -55,7 +55,6 @@ def _situation(index: Index, facts: Facts, role: str, lock: Lock) -> Situation:
         member=Member(role, "", "", ()),
         container=CONTAINER,
         foreign_containerd=_foreign_containerd(index, facts),
-        shape=index.model.shape,
     )
     return replace(at, needs=tuple(_needs(at, lock)))
 

@@ -1,10 +1,13 @@
 """Other programs: what they see, what they are fed, and how they ended."""
 
+import ctypes
 import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -17,6 +20,7 @@ _ENVIRONMENT = {
     "HOME": "/root",
 }
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PR_SET_PDEATHSIG = 1
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as a shell says it
 
 
@@ -93,6 +97,22 @@ def _signals_kept() -> Iterator[_Signals]:
 def become(command: tuple[str, ...]) -> None:
     """Replace this process."""
     os.execvpe(command[0], command, _ENVIRONMENT)  # noqa: S606  # no shell is wanted here
+
+
+def beside(work: Callable[[], None]) -> None:
+    """The kernel kills the child with us, however we end, and also after `become` (PR_SET_PDEATHSIG, prctl(2))."""
+    sys.stdout.flush()
+    parent = os.getpid()
+    if os.fork():
+        return
+    try:
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() == parent:
+            work()
+    except Exception:  # noqa: BLE001  # nothing of the parent's may run a second time in here
+        traceback.print_exc()
+    finally:
+        os._exit(0)
 
 
 def find_program(name: str) -> str | None:
