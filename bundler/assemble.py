@@ -28,6 +28,7 @@ from installer.index.document import (
     parse_index,
     render_index,
 )
+from installer.index.model_shape import ModelShape
 from installer.index.sums import SUMS_NAME, render_sums
 
 PLACEHOLDER = b"@RUNTIME_SHA256@"
@@ -95,9 +96,9 @@ def place_launcher(draft: Draft, template: bytes, runtime_sha256: str) -> File:
     return File(LAUNCHER_NAME, "launcher", len(launcher), sha256, (sha256,), ROLES, "vllm-airgap", "build")
 
 
-def seal(draft: Draft, manifest: Manifest, lock: Lock, files: Iterable[File]) -> Sealed:
-    """Write both lists, and read them as a node will."""
-    index = make_index(manifest, lock, files)
+def seal(draft: Draft, manifest: Manifest, lock: Lock, shape: ModelShape | None, files: Iterable[File]) -> Sealed:
+    """Write both lists, and read them as a node will. ``shape`` is that of the model which ``files`` has."""
+    index = make_index(manifest, lock, shape, files)
     document = render_index(index)
     if parse_index(document) != index:
         raise AssertionError("the index does not survive its own format")
@@ -108,7 +109,7 @@ def seal(draft: Draft, manifest: Manifest, lock: Lock, files: Iterable[File]) ->
     return Sealed(index, sums)
 
 
-def make_index(manifest: Manifest, lock: Lock, files: Iterable[File]) -> Index:
+def make_index(manifest: Manifest, lock: Lock, shape: ModelShape | None, files: Iterable[File]) -> Index:
     image, model = lock.component(Image), lock.component(Model)
     if image is None or model is None or lock.backend is None:
         raise AssertionError("a lock that is not complete")
@@ -124,7 +125,7 @@ def make_index(manifest: Manifest, lock: Lock, files: Iterable[File]) -> Index:
         docker=lock.component(Docker),
         toolkit=lock.component(Toolkit),
         image=image,
-        model=replace(model, allow=manifest.model.allow),
+        model=replace(model, allow=manifest.model.allow, shape=shape),
         files=tuple(sorted(files, key=lambda file: file.path)),
     )
 

@@ -101,8 +101,9 @@ def _lock(manifest: Manifest, update: Collection[str], sources: Sources, work: W
 
 def fill(draft: Draft, manifest: Manifest, lock: Lock, sources: Sources, work: Workplace) -> Sealed:
     files = Gatherer(manifest, lock, sources, work).gather(draft)
-    refuse_errors(before_seal(manifest, lock, draft.folder))
+    case = before_seal(manifest, lock, draft.folder)
+    refuse_errors(case)
     (runtime,) = (file for file in files if file.path == RUNTIME_NAME)
     template = importlib.resources.files("installer").joinpath("launcher.sh").read_bytes()
     launcher = place_launcher(draft, template, runtime.sha256)
-    return seal(draft, manifest, lock, (launcher, *files))
+    return seal(draft, manifest, lock, case.config, (launcher, *files))

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from bundler.cache import Cache
 from bundler.lock import Backend, Lock, LockedFile
 from bundler.manifest import Manifest
-from bundler.resolve import stale_parts
-from installer.errors import UsageError
+from bundler.resolve import demand_whole
 from installer.index.components import Docker
 from installer.index.space import IMAGE_GROWTH, RUNTIME_BYTES
+from installer.preflight.situation import OUR_BINARIES
+
+DOCKER_ROOT = "/var/lib/docker"
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Space:
-    """Room that a node needs at ``place``, on whatever mount that is there."""
+    """Room that a node needs at ``place``, on whatever mount that is there. ``runs``: programs are started there."""
 
     place: str
     size: int
     what: str
+    runs: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,14 +61,8 @@ class Plan:
 
 
 def plan(manifest: Manifest, lock: Lock | None, cache: Cache) -> Plan:
-    if lock is None or lock.backend is None:
-        raise UsageError("there is no lock yet", hint=f"bundle lock {manifest.path.name}")
-    if stale := stale_parts(manifest, lock):
-        raise UsageError(
-            f"the lock is not of this manifest: {', '.join(stale)} changed since",
-            hint=f"bundle lock {manifest.path.name}",
-        )
-    return Plan(tuple(_sources(manifest, lock, cache)), tuple(_spaces(lock)), lock.backend)
+    whole = demand_whole(manifest, lock)
+    return Plan(tuple(_sources(manifest, whole.lock, cache)), tuple(spaces(whole.lock)), whole.backend)
 
 
 def _sources(manifest: Manifest, lock: Lock, cache: Cache) -> Iterator[Source]:
@@ -79,7 +76,7 @@ def _sources(manifest: Manifest, lock: Lock, cache: Cache) -> Iterator[Source]:
             yield Source(name, source, len(files), sum(file.size for file in files), sum(here))
 
 
-def _spaces(lock: Lock) -> Iterator[Space]:
+def spaces(lock: Lock) -> Iterator[Space]:
     """The arithmetic of the installer's own preflight."""
     sizes = {name: sum(file.size for file in part.files) for name, part in lock.parts.items()}
     image, model = sizes.get("image", 0), sizes.get("model", 0)
@@ -88,7 +85,8 @@ def _spaces(lock: Lock) -> Iterator[Space]:
     yield Space(
         "/var/lib/vllm-airgap/staging", sum(sizes.values()) - model, "what is installed from, checked once more"
     )
-    yield Space("/var/lib/docker", image * IMAGE_GROWTH, "the image, unpacked (or data-root of daemon.json)")
-    yield Space("/opt/vllm-airgap", RUNTIME_BYTES, "the Python that installs")
+    unpacked = "the image, unpacked (or data-root of daemon.json)"
+    yield Space(DOCKER_ROOT, image * IMAGE_GROWTH, unpacked, runs=True)
+    yield Space("/opt/vllm-airgap", RUNTIME_BYTES, "the Python that installs", runs=True)
     if docker:
-        yield Space("/usr/local/bin", sum(binary.size for binary in docker.binaries), "docker")
+        yield Space(OUR_BINARIES, sum(binary.size for binary in docker.binaries), "docker", runs=True)

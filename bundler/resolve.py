@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bundler.backend import choose_backend
@@ -81,6 +81,26 @@ def stale_parts(manifest: Manifest, lock: Lock) -> tuple[str, ...]:
     """The parts that ``lock`` lacks, or holds for another manifest."""
     wanted = wanted_parts(manifest)
     return tuple(name for name, of in wanted.items() if name not in lock.parts or lock.parts[name].of != of)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A lock that has all of its manifest, and how its nodes work together."""
+
+    lock: Lock
+    backend: Backend
+
+
+def demand_whole(manifest: Manifest, lock: Lock | None) -> Whole:
+    """Raise UsageError unless ``lock`` has every part, and of this very manifest."""
+    if lock is None or lock.backend is None:
+        raise UsageError("there is no lock yet", hint=f"bundle lock {manifest.path.name}")
+    if stale := stale_parts(manifest, lock):
+        raise UsageError(
+            f"the lock is not of this manifest: {', '.join(stale)} changed since",
+            hint=f"bundle lock {manifest.path.name}",
+        )
+    return Whole(lock, lock.backend)
 
 
 def _backend(manifest: Manifest, lock: Lock) -> Backend:

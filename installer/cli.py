@@ -15,7 +15,6 @@ from installer.console import Console, open_closed_streams, silence_broken_pipes
 from installer.errors import AirgapError, EnvironmentProblemError, NotAuthenticError, UsageError
 from installer.handover import HANDOVER_VARIABLE, RUNTIME_VARIABLE, hand_over, is_ours
 from installer.install import (
-    Prepared,
     Voice,
     anchors_of,
     carry_out,
@@ -25,17 +24,21 @@ from installer.install import (
     check_medium,
     check_waits_on_head,
     own_runtime_digest,
-    prepare,
     rehearse,
     staged_bundle,
     wait_until_served,
 )
 from installer.node import Node
+from installer.peers.differences import differences
+from installer.peers.listening import listen
+from installer.preflight import IGNORABLE
+from installer.resume import attended, resume, through_reboots
 from installer.runner import halt_node, halt_serve, run_node, run_serve
 from installer.settings import Answers
 from installer.staging import file_digest
 from installer.step import StepEvent
 from installer.stop_request import InterruptedRunError, StopRequest
+from installer.survey import Prepared, Survey, configure, survey
 from installer.trust.contents import Advance, Meter
 from installer.trust.keys import PublicKey, parse_fingerprint, read_public_key
 from installer.trust.opened import Bundle, open_bundle, open_staged_bundle
@@ -76,6 +79,30 @@ def anchor_options(command: _Command) -> _Command:
     return command
 
 
+def place_options(command: _Command) -> _Command:
+    """What this node is in the cluster, and what the site changes."""
+    for option in (
+        click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting for this site."),
+        click.option("--data-dir", default="", help="Where the model goes.  [default: /var/lib/vllm-airgap/models]"),
+        click.option("--nodes", type=_addresses, default="", metavar="IP,IP,...", help="All nodes, head first."),
+        click.option("--head", default="", help="The head's address (worker)."),
+        click.option("--node-ip", default="", help="This node's address in the cluster network."),
+        click.option("--role", type=click.Choice(["head", "worker"]), help="What this node is."),
+    ):
+        command = option(command)
+    return command
+
+
+def ignore_option(command: _Command) -> _Command:
+    return click.option(
+        *("--ignore-preflight", "ignored"),
+        multiple=True,
+        type=click.Choice(sorted(IGNORABLE)),
+        metavar="NAME",
+        help="Tell what this check finds, and go on.",
+    )(command)
+
+
 def output_options(command: _Command) -> _Command:
     command = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")(command)
     return click.option("--no-progress", is_flag=True, help="No progress bar.")(command)
@@ -89,13 +116,10 @@ def main_group() -> None:
 
 @main_group.command()
 @click.argument("directory", type=Path, required=False)
-@click.option("--role", type=click.Choice(["head", "worker"]), help="What this node is.")
-@click.option("--node-ip", default="", help="This node's address in the cluster network.")
-@click.option("--head", default="", help="The head's address (worker).")
-@click.option("--nodes", type=_addresses, default="", metavar="IP,IP,...", help="All nodes, head first.")
-@click.option("--data-dir", default="", help="Where the model goes.  [default: /var/lib/vllm-airgap/models]")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting for this site.")
+@place_options
+@ignore_option
 @click.option("--dry-run", is_flag=True, help="Tell what would be done and change nothing.")
+@click.option("--reboot", is_flag=True, help="Reboot where that is needed, and go on by itself.")
 @click.option("--wait", is_flag=True, help="Wait until the API answers (head).")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before changing the node.")
 @anchor_options
@@ -120,18 +144,65 @@ def install(directory: Path | None, **options: Any) -> None:  # noqa: ANN401  # 
             sys.exit(hand_over(bundle, sys.argv[1:], stop.check))
         check_entrance(node, bundle, from_medium=bool(_runtime_copy()) and HANDOVER_VARIABLE not in os.environ)
         if options["dry_run"]:
-            _dry_run(node, prepare(node, bundle, answers, _runtime_copy()), console, stop)
+            seen = survey(node, bundle, answers, _runtime_copy(), options["ignored"])
+            _dry_run(node, _remarked(seen, console).prepared(), console, stop)
             return
         with node.lock():
-            prepared = prepare(node, bundle, answers, _runtime_copy())
+            seen = survey(node, bundle, answers, _runtime_copy(), options["ignored"])
+            prepared = _remarked(seen, console).prepared()
             check_medium(node, prepared, directory)
             check_waits_on_head(prepared, wait=options["wait"])
             _confirm(prepared, stop, yes=options["yes"])
             node.open_log("install.log")
-            console.show_health(carry_out(node, prepared, _voice(console, stop)))
+
+            def go_on() -> None:
+                console.show_health(carry_out(node, prepared, _voice(console, stop)))
+
+            if options["reboot"]:
+                through_reboots(node, go_on, options["ignored"])
+            else:
+                attended(node, go_on)
     if options["wait"]:
         wait_until_served(node, prepared, _voice(console, stop))
         console.say("the API answers")
+        console.show_lines(differences(node, prepared.plan.config))
+
+
+@main_group.command()
+@click.argument("directory", type=Path, required=False)
+@place_options
+@ignore_option
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to tell it.")
+@click.option("--listen", is_flag=True, help="Answer the other nodes' preflight instead, until Ctrl-C.")
+@anchor_options
+def preflight(directory: Path | None, **options: Any) -> None:  # noqa: ANN401  # click knows the types
+    """Tell all that would keep an install on this node from succeeding, and what helps. Changes nothing.
+
+    It takes seconds: the bundle's lists and signature are checked, its contents are not read. Without DIRECTORY it
+    looks at the node for the bundle that an earlier install took in.
+
+    With --listen this node answers while preflight runs on the others, so that closed firewalls and differences show
+    before anything is installed. It needs no root.
+
+    The bundle's own `install preflight` names DIRECTORY itself; a copy of it is told by --bundle DIRECTORY.
+    """
+    node, console = Node(), Console(progress=False)
+    stop = StopRequest(node.clock)
+    with _open(node, directory, anchors_of(node, _anchors(options))) as bundle:
+        if not is_ours(_own_digest(), bundle):
+            check_handover(node, bundle, from_medium=bool(_runtime_copy()))
+            sys.exit(hand_over(bundle, sys.argv[1:], stop.check))
+        check_entrance(node, bundle, from_medium=bool(_runtime_copy()) and HANDOVER_VARIABLE not in os.environ)
+        if options["listen"]:
+            listen(node, configure(node, bundle, _answers(options)), console.say, stop.is_asked)
+            return
+        seen = survey(node, bundle, _answers(options), _runtime_copy(), options["ignored"])
+        if options["output"] == "json":
+            console.show_json(seen.report.document())
+        else:
+            console.show_bundle(bundle)
+            console.show_lines(seen.report.table())
+        check_medium(node, seen.check(), directory)
 
 
 @main_group.command()
@@ -149,6 +220,23 @@ def verify(directory: Path, **options: Any) -> None:  # noqa: ANN401  # click kn
     if verdict.signers is None:
         raise NotAuthenticError(verdict.words, hint="--trusted-key FILE or --fingerprint SHA256 says whom to believe")
     console.say(f"{verdict.words}: {len(verdict.index.files)} files, by {verdict.signers.keys[0].fingerprint}")
+
+
+@main_group.command("resume", hidden=True)
+def resume_after_reboot() -> None:
+    """Go on with an install after the reboot that it asked for (called by systemd)."""
+    node = Node()
+    console, stop = Console(progress=False, also=node.note), StopRequest(node.clock)
+
+    def go_on(ignored: tuple[str, ...]) -> None:
+        with open_staged_bundle(staged_bundle(node), anchors_of(node, Anchors())) as bundle:
+            prepared = _remarked(survey(node, bundle, Answers(), None, ignored), console).prepared()
+            check_medium(node, prepared, None)
+            console.show_health(carry_out(node, prepared, _voice(console, stop)))
+
+    with node.lock():
+        node.open_log("install.log")
+        resume(node, go_on)
 
 
 @main_group.command("run-node", hidden=True)
@@ -254,6 +342,12 @@ def _meter(console: Console, stop: StopRequest) -> Meter:
             yield checked
 
     return meter
+
+
+def _remarked(seen: Survey, console: Console) -> Survey:
+    """What stands in the way is an error; the rest is told, and the install goes on."""
+    console.show_lines(seen.report.rows(seen.report.remarks))
+    return seen
 
 
 def _dry_run(node: Node, prepared: Prepared, console: Console, stop: StopRequest) -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import NoReturn
@@ -20,9 +20,15 @@ _LINES_PER_COPY = 10
 
 
 class Console:
-    """Plain lines, and one progress bar where standard error is a terminal. Output that nobody reads is no error."""
+    """Plain lines, and one progress bar where standard error is a terminal. Output that nobody reads is no error.
 
-    def __init__(self, *, quiet: bool = False, progress: bool = True) -> None:
+    ``also`` gets every line too.
+    """
+
+    def __init__(
+        self, *, quiet: bool = False, progress: bool = True, also: Callable[[str], None] = lambda _line: None
+    ) -> None:
+        self._also = also
         self._quiet = quiet
         self._bars = progress and not quiet and sys.stderr.isatty()
         self._bar: tqdm[NoReturn] | None = None
@@ -35,6 +41,7 @@ class Console:
             self.write(line)
 
     def write(self, line: str) -> None:
+        self._also(printable(line))
         with suppress(OSError, ValueError):
             sys.stdout.write(f"{printable(line)}\n")
             sys.stdout.flush()
@@ -44,6 +51,10 @@ class Console:
         if what != self._waited_for:
             self._waited_for = what
             self.say(f"waiting  {what}")
+
+    def show_lines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.say(line)
 
     def show_json(self, document: object) -> None:
         self.write(json.dumps(document, sort_keys=True))
@@ -68,6 +79,7 @@ class Console:
             self.say(f"waiting  {health.missing}")
         if health.waiting:
             self.say(f"waiting  {health.waiting}")
+        self.show_lines(health.peers)
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Advance]:

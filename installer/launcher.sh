@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs this bundle on a node:   ./install --role head|worker [options]     (./install --help lists them)
 # Checks it only:                   ./install verify [--trusted-key FILE]
+# Looks at the node only:           ./install preflight --role head|worker [options]
 # From another place, as is right on noexec and FAT media:  sh /root/install --bundle /media/stick --role head
 #
 # It copies runtime.tar.gz to a private temporary folder, checks the copy's SHA-256, unpacks it, and starts the
@@ -22,7 +23,7 @@ main() {
             --bundle) [ "$left" -gt 1 ] || fail 2 "--bundle: needs a folder"
                       bundle=$2; shift 2; left=$((left - 2)); continue ;;
             --bundle=*) bundle=${1#--bundle=}; shift; left=$((left - 1)); continue ;;
-            verify) if [ "$left" -eq $# ]; then command=verify; shift; left=$((left - 1)); continue; fi ;;
+            verify | preflight) if [ "$left" -eq $# ]; then command=$1; shift; left=$((left - 1)); continue; fi ;;
         esac
         set -- "$@" "$1"
         shift

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from installer.engine import CONTAINERD_UNIT, DOCKER_UNIT, Engine
+from installer.hardware.requirements import Offer, demands_of, judge
+from installer.index.components import Driver
 from installer.index.document import Index
 from installer.pinned import Pinned
 from installer.settings import NodeConfig, Site
@@ -16,12 +18,15 @@ from installer.steps.docker_group import CreateDockerGroup
 from installer.steps.docker_running import StartDocker
 from installer.steps.driver import InstallDriver
 from installer.steps.extra_files import CheckExtraFiles
+from installer.steps.fabric_manager import StartFabricManager
+from installer.steps.gpu_services import RestartServices
 from installer.steps.image import LoadImage
 from installer.steps.model import PlaceModel
 from installer.steps.node_json import WriteNodeJson
 from installer.steps.nvidia_runtime import ConfigureNvidiaRuntime
 from installer.steps.older_bundles import RemoveOlderBundles
 from installer.steps.packages import InstallPackages
+from installer.steps.persistence import TurnOnPersistence
 from installer.steps.pin_trust import PinTrust
 from installer.steps.retired_unit import RetireUnit
 from installer.steps.site_json import RememberSite
@@ -75,7 +80,10 @@ def software(plan: Plan) -> Iterator[Step]:
     if index.packages is not None:
         yield InstallPackages(index.packages, index.target.packages, index.of_kind("package"), staging)
     if index.driver is not None:
-        yield InstallDriver(index.driver, index.only("driver"), staging)
+        yield install_driver(plan, index.driver)
+    yield RestartServices()
+    yield StartFabricManager()
+    yield TurnOnPersistence()
     yield from docker(plan)
     if index.toolkit is not None:
         yield InstallToolkit(index.toolkit, index.target.packages, index.of_kind("toolkit"), staging)
@@ -84,6 +92,17 @@ def software(plan: Plan) -> Iterator[Step]:
     yield PlaceModel(index.model.name, index.of_kind("model"), staging)
     if index.of_kind("file"):
         yield CheckExtraFiles(index.of_kind("file"), staging)
+
+
+def install_driver(plan: Plan, driver: Driver) -> InstallDriver:
+    """A packaged driver of another version stays where it has what the image asks for."""
+    image, config = plan.index.image, plan.config
+    demands = demands_of(image.requires, image.versions, config.cluster.env)
+
+    def suffices(version: str) -> bool:
+        return judge(demands, Offer(version)).natively
+
+    return InstallDriver(driver, plan.index.only("driver"), plan.staging, plan.index.target.packages, suffices)
 
 
 def docker(plan: Plan) -> Iterator[Step]:

@@ -18,9 +18,15 @@ from installer.container import (
     start_node,
     stop_node,
 )
+from installer.driver.services import PERSISTENCED
 from installer.errors import EnvironmentProblemError, StepError
 from installer.node import Node
+from installer.peers.differences import differences
+from installer.peers.identity import identify
+from installer.peers.joining import head_missing
+from installer.peers.responder import respond_for_ever, responder_of
 from installer.settings import NODE_JSON, NodeConfig
+from installer.systemd import is_active
 
 _PATIENCE = 5  # seconds between two looks
 STARTING = "starting: "  # begins the journal's line of every start
@@ -38,11 +44,33 @@ class RayNode:
 def run_node(node: Node) -> None:
     config, digest = load_config(node)
     remove_leftover(node)
-    if config.cluster.backend == "ray" and not config.is_head:
-        _until(node, lambda: _head_missing(node, config))
+    wake_gpus(node)
+    if config.cluster.nodes > 1:
+        answer_peers(node, config)
+    if not config.is_head:
+        _until(node, lambda: head_missing(node, config))
     node.at(CACHE).mkdir(parents=True, exist_ok=True)
     rdma = node.at(RDMA_DEVICES).exists()
     _become(node, start_node(config, find_image(node, config), digest, rdma=rdma))
+
+
+def answer_peers(node: Node, config: NodeConfig) -> None:
+    """As long as the unit lives, so that its peers may look before they join, and tell differences later."""
+    responder = responder_of(node, config, identify(node, config))
+    node.beside(lambda: respond_for_ever(responder, _say))
+
+
+def wake_gpus(node: Node) -> None:
+    """Device files on a machine without a display, and a driver that stays awake: neither survives a boot.
+
+    What fails here, docker and the container will tell better.
+    """
+    if node.finds("nvidia-modprobe"):
+        node.ask("nvidia-modprobe", "-u", "-c=0")
+    if not is_active(node, PERSISTENCED):
+        output = node.ask("nvidia-smi", "-pm", "1")
+        if not output.succeeded:
+            _say(f"persistence mode stays off: {output.last_lines}")
 
 
 def halt_node(node: Node) -> None:
@@ -56,6 +84,8 @@ def run_serve(node: Node) -> None:
     halt_serve(node)
     if config.cluster.backend == "ray":
         _until(node, lambda: _gpus_missing(node, config))
+        for line in differences(node, config):
+            _say(line)
     wrapped = ("python3", "-c", program("session_start.py"), *serve_command(config))
     _become(node, in_node(*wrapped, environment=serve_environment(config)))
 
@@ -146,12 +176,6 @@ def _until(node: Node, missing: Callable[[], str | None]) -> None:
             _say(f"waiting: {what}")
             said = what
         node.sleep(_PATIENCE)
-
-
-def _head_missing(node: Node, config: NodeConfig) -> str | None:
-    if node.connects(config.head, config.cluster.port):
-        return None
-    return f"the head {config.head}:{config.cluster.port} does not answer"
 
 
 def container_missing(node: Node) -> str | None:

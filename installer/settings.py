@@ -1,7 +1,7 @@
 """What this one node is in the cluster, and what the site changed: from the command line to node.json."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from installer.errors import UsageError, printable
@@ -77,6 +77,10 @@ class NodeConfig:
     files_dir: str  # what the container has at /files; "" where the bundle has no such files
     cluster: ClusterSettings
     serve: ServeSettings
+    # What peers compare; "" in what an older program wrote.
+    bundle: str = ""
+    sums_digest: str = ""
+    model_digest: str = ""
 
     @classmethod
     def parse(cls, data: bytes) -> "NodeConfig":
@@ -94,6 +98,9 @@ class NodeConfig:
             files_dir=at.text("files_dir"),
             cluster=ClusterSettings.read(at.inside("cluster")),
             serve=ServeSettings.read(at.inside("serve")),
+            bundle=at.text("bundle", ""),
+            sums_digest=at.text("sums_digest", ""),
+            model_digest=at.text("model_digest", ""),
         )
 
     def render(self) -> bytes:
@@ -110,12 +117,21 @@ class NodeConfig:
             "files_dir": self.files_dir,
             "cluster": self.cluster.document(),
             "serve": self.serve.document(),
+            "bundle": self.bundle,
+            "sums_digest": self.sums_digest,
+            "model_digest": self.model_digest,
         }
         return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
 
     @property
     def is_head(self) -> bool:
         return self.role == "head"
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """The other nodes, as far as this one knows them."""
+        known = self.nodes or (self.head,)
+        return tuple(ip for ip in known if ip != self.node_ip)
 
     @property
     def rank(self) -> int:
@@ -148,10 +164,26 @@ def decide_site(answers: Answers, index: Index, before: Site | None, local: Sequ
     node_ip = _node_ip(answers, before, nodes, local)
     head = _head(role, node_ip, answers, before, nodes)
     _check_backend(nodes, index)
-    overrides = {**(before.overrides if before else {}), **_read_overrides(answers.overrides)}
+    overrides = _overrides(answers, before)
     data_dir = answers.data_dir or (before.data_dir if before else MODELS)
     _check_data_dir(data_dir)
     return Site(role, node_ip, head, nodes, data_dir, overrides)
+
+
+def wrong_options(answers: Answers, index: Index, before: Site | None, local: Sequence[Address]) -> list[UsageError]:
+    """All that is wrong with what was typed, where deciding ends at the first; none where a site can be decided."""
+    wrong: dict[str, UsageError] = {}
+    checks: tuple[Callable[[], object], ...] = (
+        lambda: decide_site(answers, index, before, local),
+        lambda: _check_data_dir(answers.data_dir or MODELS),
+        lambda: apply_overrides(index, _overrides(answers, before)),
+    )
+    for check in checks:
+        try:
+            check()
+        except UsageError as error:
+            wrong.setdefault(str(error), error)
+    return list(wrong.values())
 
 
 def _check_nodes(nodes: tuple[str, ...], index: Index) -> None:
@@ -218,6 +250,10 @@ def _check_data_dir(data_dir: str) -> None:
         raise UsageError(f"--data-dir: '{printable(data_dir)}' is not an absolute path without commas and quotes")
 
 
+def _overrides(answers: Answers, before: Site | None) -> dict[str, str]:
+    return {**(before.overrides if before else {}), **_read_overrides(answers.overrides)}
+
+
 def _read_overrides(pairs: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for pair in pairs:
@@ -228,7 +264,9 @@ def _read_overrides(pairs: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def node_config(site: Site, index: Index, local: Sequence[Address], *, files_dir: str = "") -> NodeConfig:
+def node_config(
+    site: Site, index: Index, local: Sequence[Address], *, files_dir: str = "", sums_digest: str = ""
+) -> NodeConfig:
     """``files_dir`` is where this node keeps the bundle's extra files, if it has such."""
     interface = next(address.interface for address in local if address.ip == site.node_ip)
     cluster, serve = apply_overrides(index, site.overrides)
@@ -245,6 +283,9 @@ def node_config(site: Site, index: Index, local: Sequence[Address], *, files_dir
         files_dir=files_dir,
         cluster=cluster,
         serve=serve,
+        bundle=index.name,
+        sums_digest=sums_digest,
+        model_digest=index.model_digest,
     )
 
 

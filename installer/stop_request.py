@@ -36,6 +36,10 @@ class StopRequest:
         if self._number:
             raise InterruptedRunError(self._number)
 
+    def is_asked(self) -> bool:
+        """For what has no other end."""
+        return self._number != 0
+
     @contextmanager
     def at_once(self) -> Iterator[None]:
         """While a person is asked nothing is at work that would have to end first."""

@@ -6,11 +6,17 @@ from installer.node import Node
 from installer.node.paths import UNITS
 
 CLUSTER_UNITS = ("vllm-airgap-serve.service", "vllm-airgap-node.service")  # in the order in which they stop
+_NOT_THERE = ("", "not-found", "masked", "masked-runtime", "bad")
 _NOT_ENDED = ("active", "activating", "deactivating", "reloading")
 
 
 def unit_path(unit: str) -> str:
     return f"{UNITS}/{unit}"
+
+
+def wanted_link(unit: str) -> str:
+    """What `systemctl enable` makes of a unit that is WantedBy=multi-user.target."""
+    return f"{UNITS}/multi-user.target.wants/{unit}"
 
 
 def unit_text(unit: str) -> bytes:
@@ -23,6 +29,16 @@ def differing_units(node: Node, units: tuple[str, ...]) -> tuple[str, ...]:
 
 def disabled_units(node: Node, units: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(unit for unit in units if node.ask("systemctl", "is-enabled", unit).stdout.strip() != "enabled")
+
+
+def is_disabled(node: Node, unit: str) -> bool:
+    """Neither one that cannot be enabled (static: something else starts it) nor one that was masked is."""
+    return node.ask("systemctl", "is-enabled", unit).stdout.strip() == "disabled"
+
+
+def is_there(node: Node, unit: str) -> bool:
+    """The unit may be started. Of one that is absent `is-enabled` prints nothing, or in newer versions not-found."""
+    return node.ask("systemctl", "is-enabled", unit).stdout.strip() not in _NOT_THERE
 
 
 def is_active(node: Node, unit: str) -> bool:
@@ -62,6 +78,15 @@ def place_units(node: Node, units: tuple[str, ...]) -> None:
         node.place(unit_path(unit), unit_text(unit))
     node.run("systemctl", "daemon-reload")
     node.run("systemctl", "enable", *units)
+
+
+def run_from_boot_on(node: Node, unit: str) -> None:
+    """Enable, where that can be, and start. Without the cluster, as in `place_units`."""
+    if is_disabled(node, unit):
+        stop_cluster(node)
+        node.run("systemctl", "enable", unit)
+    if not is_active(node, unit):
+        node.run("systemctl", "start", unit)
 
 
 def stop_docker(node: Node) -> None:

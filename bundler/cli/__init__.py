@@ -21,7 +21,8 @@ _INTERRUPTED, _TERMINATED = 130, 143
 # In the order of the way from manifest to bundle, each with the module that has it.
 _COMMANDS: Final = {
     "init": "making_commands",
-    "lint": "making_commands",
+    "probe": "probe_command",
+    "lint": "lint_command",
     "lock": "making_commands",
     "plan": "planning_command",
     "build": "making_commands",

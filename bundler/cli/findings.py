@@ -1,7 +1,7 @@
 """How findings are shown: two lines each for people, one document for programs."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,13 +22,21 @@ def show(found: Sequence[Finding], console: Console) -> None:
             console.point_out(f"fix: {finding.fix}")
 
 
-def show_as_json(found: Sequence[Finding], backend: Backend | None, console: Console) -> None:
+def show_as_json(
+    found: Sequence[Finding],
+    backend: Backend | None,
+    console: Console,
+    *,
+    nodes: Sequence[Mapping[str, object]] | None = None,
+) -> None:
+    """``nodes`` are those that were looked at, None where that was not asked for."""
     document = {
         "schema": SCHEMA,
         "errors": sum(finding.exit_code != 0 for finding in found),
         "warnings": sum(finding.exit_code == 0 for finding in found),
         "backend": backend.document() if backend else None,
         "findings": [finding.document() for finding in found],
+        **({} if nodes is None else {"nodes": list(nodes)}),
     }
     console.say_json(json.dumps(document, indent=1))
 

@@ -1,4 +1,4 @@
-"""`bundle init`, `lint`, `lock` and `build`."""
+"""`bundle init`, `lock` and `build`."""
 
 import importlib.resources
 import os
@@ -13,7 +13,7 @@ from bundler.build import build as build_bundle
 from bundler.build import lock_manifest
 from bundler.cache import Cache, cache_folder
 from bundler.cli import options
-from bundler.cli.findings import ended_by, exit_code_of, show, show_as_json, warnings_of
+from bundler.cli.findings import show, warnings_of
 from bundler.cli.signing_commands import open_key
 from bundler.cli.summary import show_built, show_locked
 from bundler.console import Console
@@ -40,34 +40,6 @@ def init(console: Console, file: Path) -> None:
     except FileExistsError as error:
         raise UsageError(f"{file}: exists and is left as it is", hint="name another file") from error
     console.say(f"{file}: fill it in, then `bundle lint {file}`")
-
-
-@click.command()
-@options.manifest_argument
-@options.json_option
-@options.console_options
-def lint(console: Console, manifest: Path, form: str) -> int:
-    """Say everything that is wrong with MANIFEST, and with its lock if there is one."""
-    if form == "json":
-        return _lint_as_json(console, manifest)
-    case = _case(read_manifest(manifest))
-    found = findings(case)
-    show(found, console)
-    if case.backend:
-        console.say(f"backend: {case.backend.words}")
-    if not exit_code_of(found):
-        console.say(f"{manifest}: no problem found")
-    return exit_code_of(found)
-
-
-def _lint_as_json(console: Console, manifest: Path) -> int:
-    with ended_by("manifest-form", manifest, console):
-        parsed = read_manifest(manifest)
-    with ended_by("lint-stopped", manifest, console):
-        case = _case(parsed)
-        found = findings(case)
-    show_as_json(found, case.backend, console)
-    return exit_code_of(found)
 
 
 @click.command()

@@ -48,6 +48,23 @@ fingerprint_option = click.option(
 jobs_option = click.option(
     "-j", "--jobs", type=click.IntRange(1, 64), default=_JOBS, show_default=True, help="Files fetched at a time."
 )
+gpus_option = click.option(
+    "--gpus",
+    metavar="NODESxGPUSxNAME[-MEMORYG]",
+    default="",
+    help="What fits on these, 2x1xT4-16G say, and not on those that the manifest names.",
+)
+site_option = click.option(
+    "--site",
+    "sites",
+    metavar="FILE",
+    type=_PATH,
+    multiple=True,
+    help="What probe.sh wrote on a node; once for each node, the head's first.",
+)
+weights_option = click.option(
+    "--weights", metavar="SIZE", callback=_size, help="Of the model's weight files, where no lock says it: 19.3G."
+)
 older_than_option = click.option(
     "--older-than", metavar="DAYS", type=click.IntRange(0, 36500), help="What no build has used for so many days."
 )

@@ -46,6 +46,11 @@ class Console:
         self.close()
         write_line(printable(text), sys.stdout)
 
+    def say_script(self, text: str) -> None:
+        """A file of ours, as it is."""
+        self.close()
+        write_line(text, sys.stdout)
+
     def say_json(self, text: str) -> None:
         """A document of ours; JSON escapes control characters by itself."""
         self.close()

@@ -9,8 +9,7 @@ from bundler.cache import Cache
 from bundler.findings import Finding
 from bundler.lint.cached import Places, cached_places, hashed_places
 from bundler.lint.image_facts import ImageFacts, locked_facts, tagged_facts
-from bundler.lint.model_config import ModelConfig, read_config
-from bundler.lint.serve_options import option_value
+from bundler.lint.model_config import read_config
 from bundler.lock import Backend, Lock, LockedFile
 from bundler.manifest import Manifest
 from bundler.model_rules import Files, model_problems
@@ -21,6 +20,8 @@ from bundler.sources.model.directory import list_files
 from installer.errors import AirgapError
 from installer.index.components import Image, Packages, Toolkit
 from installer.index.gpus import GPUS, Gpu
+from installer.index.model_shape import ModelShape
+from installer.index.serve_options import option_value
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Case:
     image: ImageFacts
     model: Files | None
     model_problem: AirgapError | None
-    config: ModelConfig | None
+    config: ModelShape | None
     packages: tuple[Bundled, ...]
 
     @property

@@ -6,11 +6,11 @@ from typing import Final
 from bundler.backend import MP_AGAIN, MP_BROKEN, MP_KNOWN_GOOD, MP_SINCE
 from bundler.findings import Finding, raised, refused, warned
 from bundler.lint.case import Case, Rules
-from bundler.lint.drivers import least_driver, usual_requirement
 from bundler.lint.image_facts import tagged_facts
-from bundler.lint.requirements import Offer, judge
 from bundler.releases import Release, release
 from bundler.sources.image.ray.wheels import refusal
+from installer.hardware.drivers import least_driver, usual_requirement
+from installer.hardware.requirements import Demands, Offer, judge
 
 _PLATFORM = "linux/amd64"
 _RAY = "set `backend: ray`"
@@ -108,11 +108,11 @@ def _ray_version(case: Case) -> Iterator[Finding]:
 def _driver_cuda(case: Case) -> Iterator[Finding]:
     """By the image's own NVIDIA_REQUIRE_*, or before it is locked by that of the CUDA it is made with."""
     spec, cuda = case.manifest.driver, case.image.cuda
-    driver = release(spec.version) if spec else None
-    if spec is None or driver is None:
+    if spec is None or release(spec.version) is None:
         return
     requires = case.image.requires or {"NVIDIA_REQUIRE_CUDA": usual_requirement(cuda)}
-    verdict = judge(requires, Offer(driver, case.gpu))
+    brands, capability = (case.gpu.brands, case.gpu.capability) if case.gpu else ((), None)
+    verdict = judge(Demands(requires), Offer(spec.version, brands, capability))
     needed = _needed(cuda)
     if not verdict.passes:
         yield refused(

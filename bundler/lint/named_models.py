@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from bundler.lint.serve_options import option_words
+from installer.index.serve_options import option_words
 
 # Options whose value vLLM takes for a repository of a hub unless it is a path.
 _OPTIONS = (

@@ -5,20 +5,22 @@ from typing import Final
 
 from bundler.findings import Finding, refused, warned
 from bundler.lint.case import Case, Rules
-from bundler.lint.kernels import REMOVED, bits_of, judged_by, kernel_of, needed_capability
+from bundler.lint.kernels import bits_of, judged_by, kernel_of
 from bundler.releases import release
+from installer.hardware.capabilities import (
+    BFLOAT16,
+    DTYPE_FALLS_BACK_SINCE,
+    REMOVED,
+    needed_capability,
+    oldest_capability,
+)
 from installer.index.gpus import Capability
 
-_BFLOAT16: Capability = (8, 0)
-_OLDEST: Capability = (7, 0)
-_OLDEST_FOR_CUDA_13: Capability = (7, 5)
-_FALLS_BACK_SINCE = (0, 9, 0)  # from here on, --dtype auto takes float16 where a GPU has no bfloat16
 _GPTQ_BITS = 4
 
 
 def _gpu_too_old(case: Case) -> Iterator[Finding]:
-    cuda = release(case.image.cuda)
-    least = _OLDEST_FOR_CUDA_13 if cuda and cuda[0] >= 13 else _OLDEST  # noqa: PLR2004 # CUDA 13
+    least = oldest_capability(release(case.image.cuda))
     if case.gpu and case.image.known_by and case.gpu.capability < least:
         yield refused(
             "gpu-too-old",
@@ -55,7 +57,7 @@ def _quantization_removed(case: Case) -> Iterator[Finding]:
 
 def _gptq_exclamation_marks(case: Case) -> Iterator[Finding]:
     """vllm#10656: fp16 overflows in the 4-bit gptq kernel, and every token becomes number 0."""
-    is_old = case.gpu is not None and case.gpu.capability < _BFLOAT16
+    is_old = case.gpu is not None and case.gpu.capability < BFLOAT16
     if kernel_of(case) == "gptq" and is_old and bits_of(case) in {0, _GPTQ_BITS}:
         yield warned(
             "gptq-exclamation-marks",
@@ -67,7 +69,7 @@ def _gptq_exclamation_marks(case: Case) -> Iterator[Finding]:
 
 
 def _bfloat16(case: Case) -> Iterator[Finding]:
-    if case.gpu is None or case.gpu.capability >= _BFLOAT16:
+    if case.gpu is None or case.gpu.capability >= BFLOAT16:
         return
     asked = case.asked("dtype")
     what = f"{case.gpu.name} has no bfloat16 (compute capability {_text(case.gpu.capability)}, 8.0 is needed)"
@@ -76,7 +78,7 @@ def _bfloat16(case: Case) -> Iterator[Finding]:
     if asked == "bfloat16":
         yield refused("bfloat16-gpu", "serve.args", what, fix)
     elif asked in {"", "auto"} and case.config and case.config.dtype == "bfloat16" and vllm:
-        finding = warned if vllm >= _FALLS_BACK_SINCE else refused
+        finding = warned if vllm >= DTYPE_FALLS_BACK_SINCE else refused
         yield finding("bfloat16-gpu", "serve.args", f"the model is in bfloat16, and {what}", fix)
 
 

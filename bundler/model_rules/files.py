@@ -6,8 +6,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from installer.errors import AirgapError
+from installer.hardware.model_shape import LONGEST_CONFIG
 
-LARGEST_CONFIG = 4 << 20  # bytes
+LARGEST_CONFIG = LONGEST_CONFIG
 _LARGEST_SHARD_LIST = 32 << 20  # bytes
 _LARGEST_VOCABULARY = 64 << 20  # bytes; the longest known has 33 MB. Parsing it takes some 500 MiB for a moment
 CONFIG = "config.json"

@@ -2,8 +2,10 @@
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from installer.errors import printable
+from installer.index.model_shape import ModelShape
 from installer.index.strict import Place, Value
 
 # What the upstream static archive may hold, and all that is ever placed on a node from it.
@@ -19,6 +21,8 @@ _PACKAGE_NAME = r"[A-Za-z0-9][A-Za-z0-9+._-]{0,127}"
 _KERNEL = r"[0-9][0-9A-Za-z.+~_-]{0,127}"
 _IMAGE_DIGEST = r"sha256:[0-9a-f]{64}"
 _IMAGE_ARCHITECTURES = ("amd64",)
+_IMAGE_KEYS = tuple("reference config manifest diff_ids versions requires entrypoint architecture created".split())
+_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 
 
 def read_version(at: Place) -> str:
@@ -173,7 +177,8 @@ class Image:
     ``config`` is the image ID up to docker 28, ``manifest`` from docker 29 on (containerd store).
     ``versions`` are of what was found in it: vllm, ray, torch, python, cuda. ``requires`` are its NVIDIA_REQUIRE_*
     variables, which the container toolkit compares with the node's driver before it starts a container.
-    ``entrypoint`` is what it runs unless told otherwise; ``architecture`` is in docker's words.
+    ``entrypoint`` is what it runs unless told otherwise; ``architecture`` is in docker's words. ``created`` is when
+    it was made, as its configuration says, or "": no build reads a clock, and this date is the same for all.
     """
 
     reference: str
@@ -184,10 +189,11 @@ class Image:
     requires: dict[str, str] = field(default_factory=dict)
     entrypoint: tuple[str, ...] = ()
     architecture: str = "amd64"
+    created: str = ""
 
     @classmethod
     def read(cls, at: Place) -> "Image":
-        at.only("reference", "config", "manifest", "diff_ids", "versions", "requires", "entrypoint", "architecture")
+        at.only(*_IMAGE_KEYS)
         image = cls(
             reference=at.matching("reference", ".+", "an image reference"),
             config=at.matching("config", _IMAGE_DIGEST, "a digest"),
@@ -197,6 +203,7 @@ class Image:
             requires=at.texts_by_name("requires"),
             entrypoint=at.texts("entrypoint"),
             architecture=at.choice("architecture", _IMAGE_ARCHITECTURES),
+            created=at.matching("created", f"({_TIME})?", "a time like 2026-11-21T10:00:00Z", ""),
         )
         if not image.diff_ids:
             at.fail("diff_ids", "empty")
@@ -205,7 +212,8 @@ class Image:
         return image
 
     def document(self) -> dict[str, Value]:
-        return {
+        known: dict[str, Value] = {"created": self.created} if self.created else {}
+        return known | {
             "reference": self.reference,
             "config": self.config,
             "manifest": self.manifest,
@@ -217,6 +225,14 @@ class Image:
         }
 
     @property
+    def made_at(self) -> float:
+        """Seconds since 1970; 0 where that is not known."""
+        try:
+            return max(0, datetime.fromisoformat(self.created).timestamp())
+        except ValueError:
+            return 0
+
+    @property
     def ids(self) -> tuple[str, str]:
         """What docker may call this image."""
         return (self.config, self.manifest)
@@ -224,21 +240,28 @@ class Image:
 
 @dataclass(frozen=True)
 class Model:
-    """The model folder; ``name`` is the folder's name below the data directory. ``allow`` is of MODEL_OPT_INS."""
+    """The model folder; ``name`` is the folder's name below the data directory. ``allow`` is of MODEL_OPT_INS.
+
+    ``shape`` is what its config.json says, so that a node can judge whether it fits before a byte is taken in; None
+    where it has none that can be read.
+    """
 
     name: str
     allow: tuple[str, ...] = ()
+    shape: ModelShape | None = None
 
     @classmethod
     def read(cls, at: Place) -> "Model":
-        at.only("name", "allow")
+        at.only("name", "allow", "shape")
         return cls(
             at.matching("name", r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", "a folder name"),
             read_model_opt_ins(at),
+            ModelShape.read(at.inside("shape")) if at.has("shape") else None,
         )
 
     def document(self) -> dict[str, Value]:
         known: dict[str, Value] = {"allow": list(self.allow)} if self.allow else {}
+        known |= {"shape": self.shape.document()} if self.shape else {}
         return known | {"name": self.name}
 
 

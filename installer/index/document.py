@@ -1,5 +1,6 @@
 """bundle.json: what is in a bundle, for whom, and where each digest comes from."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -135,6 +136,13 @@ class Index:
     def only(self, kind: str) -> File:
         (file,) = self.of_kind(kind)
         return file
+
+    @property
+    def model_digest(self) -> str:
+        """Of what `sha256sum` would say of the model's files, ascending by path: the same model has the same."""
+        files = sorted(self.of_kind("model"), key=lambda file: file.path)
+        listed = "".join(f"{file.sha256}  {file.path}\n" for file in files)
+        return hashlib.sha256(listed.encode()).hexdigest()
 
     def for_role(self, role: str) -> tuple[File, ...]:
         return tuple(file for file in self.files if role in file.roles)

@@ -24,6 +24,9 @@ RAY_PORTS: Mapping[str, int] = {
     "--min-worker-port": 20000,
     "--max-worker-port": 20999,
 }
+PEER_PORT = 6385  # where nodes answer each other's probes
+# Whoever takes a port that the kernel chooses must not take one of these.
+FIXED_PORTS = frozenset((GCS_PORT, MP_MASTER_PORT, PEER_PORT, *RAY_PORTS.values()))
 _PARALLEL_SIZES = ("tensor_parallel_size", "pipeline_parallel_size")
 _ENVIRONMENT_NAME = r"[A-Z_][A-Z0-9_]{0,99}"
 # Set per node by the runner, or able to change what runs: the manifest may not.
@@ -129,6 +132,11 @@ def read_size(at: Place, key: str, default: str) -> str:
     return at.matching(key, r"[0-9]{1,5}(\.[0-9]{1,3})?[mg]", "a size as docker takes it, like 10.24g", default)
 
 
+def size_in_bytes(size: str) -> int:
+    """Of what `read_size` takes: docker's m and g are MiB and GiB."""
+    return int(float(size[:-1]) * (1 << {"m": 20, "g": 30}[size[-1]]))
+
+
 def read_fraction(at: Place, key: str, default: str) -> str:
     return at.matching(key, r"0\.[0-9]{1,4}|1(\.0{1,4})?", "a fraction like 0.90", default)
 
@@ -155,12 +163,14 @@ def _check_variable(at: Place, name: str) -> None:
 
 def check_ports(at: Place, cluster: ClusterSettings, serve: ServeSettings) -> None:
     """Refuse two services on one port of the head."""
-    taken = {cluster.port: "cluster.port", MP_MASTER_PORT: "the mp master port"}
+    taken = {cluster.port: "cluster.port", MP_MASTER_PORT: "the mp master port", PEER_PORT: "that of the nodes' probes"}
     taken |= {port: f"Ray's {option}" for option, port in RAY_PORTS.items()}
     if owner := taken.get(serve.port):
         at.fail("serve.port", f"{serve.port} is {owner} too")
     if cluster.port in RAY_PORTS.values():
         at.fail("cluster.port", f"{cluster.port} is one of Ray's other ports")
+    if cluster.port == PEER_PORT:
+        at.fail("cluster.port", f"{cluster.port} is that of the nodes' probes")
     low, high = RAY_PORTS["--min-worker-port"], RAY_PORTS["--max-worker-port"]
     for name, port in (("cluster.port", cluster.port), ("serve.port", serve.port)):
         if low <= port <= high:

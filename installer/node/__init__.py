@@ -3,17 +3,20 @@
 import os
 import platform
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from installer.errors import StepError
-from installer.node import files, network, processes
+from installer.node import answering, calls, files, network, open_files, processes
+from installer.node.answering import Answer, Limits
+from installer.node.calls import Heard, Knock, Route
 from installer.node.network import Address
+from installer.node.open_files import Process
 from installer.node.paths import LOCK, LOG
-from installer.node.processes import Output
+from installer.sight import Output
 
 
 @dataclass
@@ -49,9 +52,17 @@ class Node:
         """Replace this process; the caller has told the unit's journal by what."""
         processes.become(command)
 
+    def beside(self, work: Callable[[], None]) -> None:
+        """``work`` goes on in a child, which ends with this process, or with what this process becomes."""
+        processes.beside(work)
+
     def finds(self, program: str) -> str | None:
         """Where ``program`` is on the PATH that children get."""
         return processes.find_program(program)
+
+    def with_open(self, prefix: str) -> tuple[Process, ...]:
+        """The processes that have a file open whose path begins with ``prefix``."""
+        return tuple(open_files.processes_with_open(self.at("/proc"), prefix))
 
     # --- files
 
@@ -60,6 +71,13 @@ class Node:
             return self.at(path).read_bytes()
         except FileNotFoundError:
             return None
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """What is in a folder, sorted; nothing where there is none."""
+        try:
+            return tuple(sorted(os.listdir(self.at(folder))))
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
 
     def place(self, path: str, data: bytes, mode: int = 0o644) -> None:
         """Write a file as a whole, and label it."""
@@ -114,6 +132,11 @@ class Node:
         return platform.machine()
 
     @property
+    def kernel(self) -> str:
+        """As `uname -r` says it."""
+        return (self.read("/proc/sys/kernel/osrelease") or b"").decode(errors="replace").strip()
+
+    @property
     def c_library(self) -> str:
         """Like "glibc 2.17"; empty where it is another one."""
         try:
@@ -130,6 +153,30 @@ class Node:
     def http_get(self, host: str, port: int, path: str, timeout: float = 5) -> tuple[int, bytes] | None:
         """Status and body, or None while nobody answers."""
         return network.http_get(host, port, path, timeout)
+
+    # --- other nodes
+
+    def knock(self, route: Route) -> Knock:
+        """Whether a port opens."""
+        return calls.knock(route)
+
+    def asked(self, route: Route, question: bytes, largest: int, seconds: float) -> AbstractContextManager[Heard]:
+        """One question and what came of the answer, at most ``largest`` bytes. Raises NoAnswerError."""
+        return calls.asked(route, question, largest, seconds)
+
+    def open_ports(self, ip: str, count: int, avoid: Iterable[int]) -> AbstractContextManager[tuple[int, ...]]:
+        """Ports that the kernel chooses, none of ``avoid``, at this address of this node."""
+        return calls.open_ports(ip, count, avoid)
+
+    def answer_calls(self, ip: str, port: int, answer: Answer, limits: Limits, goes_on: Callable[[], bool]) -> None:
+        """Until ``goes_on`` says no. Raises OSError where the port cannot be had."""
+        answering.answer_calls(ip, port, answer, limits, goes_on)
+
+    # --- time
+
+    def date(self) -> int:
+        """Seconds since 1970, as this node has them."""
+        return int(time.time())
 
     def clock(self) -> float:
         """Seconds of CLOCK_MONOTONIC, which systemd counts by too."""

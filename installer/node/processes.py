@@ -1,13 +1,17 @@
 """Other programs: what they see, what they are fed, and how they ended."""
 
+import ctypes
 import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from types import FrameType
+
+from installer.sight import Output
 
 # Children see this and nothing of the caller's: a DOCKER_HOST, LD_PRELOAD or http_proxy there has no effect.
 _ENVIRONMENT = {
@@ -16,25 +20,8 @@ _ENVIRONMENT = {
     "HOME": "/root",
 }
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PR_SET_PDEATHSIG = 1
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as a shell says it
-
-
-@dataclass(frozen=True)
-class Output:
-    """How a command ended."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def succeeded(self) -> bool:
-        return self.code == 0
-
-    @property
-    def last_lines(self) -> str:
-        text = self.stderr.strip() or self.stdout.strip() or "it printed nothing"
-        return " | ".join(text.splitlines()[-5:])
 
 
 def execute(command: tuple[str, ...], stdin: Iterable[bytes] | None, timeout: float) -> Output:
@@ -110,6 +97,22 @@ def _signals_kept() -> Iterator[_Signals]:
 def become(command: tuple[str, ...]) -> None:
     """Replace this process."""
     os.execvpe(command[0], command, _ENVIRONMENT)  # noqa: S606  # no shell is wanted here
+
+
+def beside(work: Callable[[], None]) -> None:
+    """The kernel kills the child with us, however we end, and also after `become` (PR_SET_PDEATHSIG, prctl(2))."""
+    sys.stdout.flush()
+    parent = os.getpid()
+    if os.fork():
+        return
+    try:
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() == parent:
+            work()
+    except Exception:  # noqa: BLE001  # nothing of the parent's may run a second time in here
+        traceback.print_exc()
+    finally:
+        os._exit(0)
 
 
 def find_program(name: str) -> str | None:

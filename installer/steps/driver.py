@@ -1,8 +1,29 @@
 """The NVIDIA driver, by its own .run installer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from installer.errors import RebootNeededError, StepError
+from installer.driver.holders import strangers
+from installer.driver.look import look_at_driver
+from installer.driver.modules import loaded_modules, unload_modules
+from installer.driver.nouveau import BLOCKED, block_nouveau
+from installer.driver.services import SERVICES, stop_services
+from installer.errors import EnvironmentProblemError, RebootNeededError, RefusedError, StepError
+from installer.facts.driver import DriverFacts
+from installer.facts.gpus import GpuFacts
+from installer.hardware.driver_decision import (
+    BlockNouveau,
+    Decision,
+    Install,
+    Keep,
+    Reboot,
+    Refuse,
+    Wanted,
+    decide,
+    no_other,
+)
+from installer.hardware.driver_log import errors_in, remedy_for
+from installer.hardware.driver_options import installer_options, over_running
 from installer.index.components import Driver
 from installer.index.document import File
 from installer.node import Node
@@ -10,58 +31,101 @@ from installer.node.paths import STATE
 from installer.staging import Staging, open_staged
 from installer.systemd import stop_cluster
 
-DRIVER_QUERY = ("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
 INSTALLER_LOG = "/var/log/nvidia-installer.log"
-_OTHER_MODULE = "Driver/library version mismatch"  # nvidia-smi's words
 _UNPACKING = f"{STATE}/driver-tmp"  # /tmp may be noexec or small
-# What the installer's log says, and what a person can do about it (field experience, nvidia-installer 535-580).
-_CAUSES = {
-    "Nouveau kernel driver is currently in use": "nouveau is loaded: rebuild the initramfs "
-    "(dracut -f, or update-initramfs -u), reboot, then run the same command again",
-    "Unable to find the kernel source tree": "install kernel-devel for exactly the running kernel (uname -r)",
-    "unable to find the development tool": "install gcc and make",
-    "Required key not available": "Secure Boot refuses the unsigned module: switch it off, or enrol a key",
-    "appears to be already loaded": "something uses the GPU: stop it, or reboot",
-}
+_SLOWEST = 3600  # seconds; modules are compiled, with DKMS twice
+_AGAIN = "reboot this node, then run the same command again; --reboot does both by itself"
 
 
 @dataclass(frozen=True)
 class InstallDriver:
-    """nvidia-smi answers with the bundle's driver version."""
+    """The node has the bundle's driver loaded and on disk, or a packaged one with which the image runs too.
+
+    ``suffices`` tells whether the image runs with a driver of another version.
+    """
 
     driver: Driver
     file: File
     staging: Staging
-    replaces: tuple[str, ...] = ()
+    package_format: str = "rpm"
+    suffices: Callable[[str], bool] = no_other
+    replaces: tuple[str, ...] = (BLOCKED,)
 
     @property
     def title(self) -> str:
         return f"NVIDIA driver {self.driver.version}"
 
     def pending(self, node: Node) -> str | None:
-        output = node.ask(*DRIVER_QUERY)
-        if not output.succeeded:
-            return "nvidia-smi does not answer"
-        found = set(output.stdout.split())
-        return None if found == {self.driver.version} else f"found {', '.join(sorted(found)) or 'no GPU'}"
+        decision = self._decide(*look_at_driver(node))
+        return None if isinstance(decision, Keep) else decision.reason
 
     def apply(self, node: Node) -> None:
+        driver, gpus = look_at_driver(node)
+        match self._decide(driver, gpus):
+            case Refuse(reason, fix):
+                raise RefusedError(reason, hint=fix)
+            case Reboot(reason):
+                raise RebootNeededError(reason, hint=_AGAIN)
+            case BlockNouveau(reason):
+                block_nouveau(node)
+                raise RebootNeededError(f"{reason}; from the next boot on it does not", hint=_AGAIN)
+            case Install():
+                self._install(node, driver, gpus)
+            case Keep():
+                pass
+
+    def _decide(self, driver: DriverFacts, gpus: GpuFacts) -> Decision:
+        return decide(Wanted(self.driver.version, self.package_format, self.suffices), driver, gpus)
+
+    def _install(self, node: Node, driver: DriverFacts, gpus: GpuFacts) -> None:
+        _refuse_in_use(node, driver)
+        stop_cluster(node)
+        stop_services(node)
+        desktop = node.finds("Xorg") is not None
+        options = installer_options(self.driver.version, gpus.pci, dkms=bool(driver.dkms), desktop=desktop)
+        self._run(node, *options, *self._free_modules(node))
+        after = self._decide(*look_at_driver(node))
+        if isinstance(after, Reboot):
+            raise RebootNeededError(after.reason, hint=_AGAIN)
+
+    def _free_modules(self, node: Node) -> tuple[str, ...]:
+        """Options for a module that stays in memory, although nobody has a GPU open."""
+        problem = unload_modules(node)
+        if problem is None:
+            return ()
+        if options := over_running(self.driver.version):
+            return options
+        raise EnvironmentProblemError(
+            f"the loaded driver cannot be unloaded: {problem}",
+            hint="lsmod | grep nvidia tells what uses it; without it at boot (systemctl set-default "
+            "multi-user.target, blacklist nvidia in /etc/modprobe.d) the same command goes on after a reboot",
+        )
+
+    def _run(self, node: Node, *options: str) -> None:
         node.make_private_folder(_UNPACKING)
-        stop_cluster(node)  # the installer cannot unload a module that a container uses
         with open_staged(node, self.staging, self.file):
             path = str(node.at(self.staging.place_of(self.file)))
-            output = node.ask("sh", path, "--silent", "--tmpdir", str(node.at(_UNPACKING)), timeout=3600)
+            output = node.ask("sh", path, *options, "--tmpdir", str(node.at(_UNPACKING)), timeout=_SLOWEST)
         if not output.succeeded:
             raise _failure(node, output.stderr or output.stdout)
-        if _OTHER_MODULE in node.ask(*DRIVER_QUERY).stdout:
-            raise RebootNeededError(
-                f"driver {self.driver.version} is installed, but the kernel has another one loaded",
-                hint="reboot this node, then run the same command again",
-            )
+
+
+def _refuse_in_use(node: Node, driver: DriverFacts) -> None:
+    """Before anything is stopped. What a person started is a person's to end."""
+    if driver.display_server:
+        raise EnvironmentProblemError(
+            "a display server runs, and NVIDIA's installer refuses to work beside one",
+            hint="systemctl isolate multi-user.target, then the same command again",
+        )
+    if loaded_modules(node) and (found := strangers(node, SERVICES)):
+        raise EnvironmentProblemError(
+            f"the GPUs are in use, the driver cannot be replaced: {', '.join(map(str, found))}",
+            hint="stop them (docker stop, systemctl stop, kill), then the same command again",
+        )
 
 
 def _failure(node: Node, said: str) -> StepError:
     log = (node.read(INSTALLER_LOG) or b"").decode(errors="replace")
-    errors = [line.strip() for line in (log + said).splitlines() if "ERROR" in line]
-    cause = next((remedy for text, remedy in _CAUSES.items() if text in log + said), f"read {INSTALLER_LOG}")
-    return StepError(f"the driver's installer failed: {' '.join(errors[-3:]) or said.strip()[-300:]}", hint=cause)
+    errors = errors_in(said) or errors_in(log)
+    remedy = remedy_for(said) or remedy_for(log) or f"read {INSTALLER_LOG}"
+    return StepError(f"the driver's installer failed: {' '.join(errors[-3:]) or said.strip()[-300:]}", hint=remedy)

@@ -11,8 +11,6 @@ from installer.node import Node
 from installer.package_tools import TOOLS, PackageTool
 from installer.staging import Staging, open_staged
 
-_KERNEL = "/proc/sys/kernel/osrelease"  # what `uname -r` prints
-
 
 @dataclass(frozen=True)
 class InstallPackages:
@@ -57,7 +55,7 @@ class InstallPackages:
         return TOOLS[self.package_format]
 
     def _missing(self, node: Node) -> list[ExtraPackage]:
-        kernel = (node.read(_KERNEL) or b"").decode(errors="replace").strip()
+        kernel = node.kernel
         wanted = (package for package in self.packages.packages if not package.kernels or kernel in package.kernels)
         return [package for package in wanted if not self._is_there(node, package)]
 

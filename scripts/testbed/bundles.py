@@ -47,24 +47,31 @@ class Wish:
     backend: str = "ray"
     name: str = NAME
     max_model_len: int = 512
+    gpus_per_node: int = 1
+    driver: str = driver.VERSION
+    packages: str = "rpm"
+    nodes: int = 2
+    more: str = ""  # lines of the manifest
 
 
 def manifest(inputs: Inputs, wish: Wish) -> str:
+    toolkits = {"rpm": inputs.toolkit_tar, "deb": inputs.toolkit_debs}
     return f"""\
 format: 1
 name: {wish.name}
 version: "testbed {wish.sequence}"
 sequence: {wish.sequence}
-target: {{arch: x86_64, glibc: "2.36", packages: rpm}}
+target: {{arch: x86_64, glibc: "2.36", packages: {wish.packages}}}
 runtime: {{source: host}}
-driver: {{version: {driver.VERSION}, url: {inputs.driver_run}}}
+driver: {{version: {wish.driver}, url: {inputs.driver_run}}}
 docker: {{version: {DOCKER_VERSION}, url: {inputs.docker_tgz}}}
-toolkit: {{version: {toolkit.VERSION}, url: {inputs.toolkit_tar}}}
+toolkit: {{version: {toolkit.VERSION}, url: {toolkits[wish.packages]}}}
 image: {{ref: "{inputs.image}", source: docker}}
 model: {{source: directory, path: {inputs.model}}}
-cluster: {{nodes: 2, gpus_per_node: 1, backend: {wish.backend}, shm_size: 1g}}
-serve: {{name: {MODEL}, tensor_parallel_size: 2, max_model_len: {wish.max_model_len}, args: [--enforce-eager]}}
-"""
+cluster: {{nodes: {wish.nodes}, gpus_per_node: {wish.gpus_per_node}, backend: {wish.backend}, shm_size: 1g}}
+serve:
+  {{name: {MODEL}, tensor_parallel_size: {wish.nodes}, max_model_len: {wish.max_model_len}, args: [--enforce-eager]}}
+{wish.more}"""
 
 
 def make_key(folder: Path, name: str) -> Path:

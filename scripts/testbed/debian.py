@@ -32,8 +32,13 @@ def unpack(packages: tuple[str, ...], target: Path) -> None:
     """Puts the files of ``packages`` below ``target``; runs none of their scripts."""
     target.mkdir(parents=True, exist_ok=True)
     downloads = target.with_name(f"{target.name}.debs")
-    downloads.mkdir(exist_ok=True)
-    run("apt-get", "download", "--option", "APT::Sandbox::User=root", *packages, cwd=downloads)
+    download(packages, downloads)
     for package in sorted(downloads.glob("*.deb")):
         run("dpkg", "--extract", str(package), str(target))
     shutil.rmtree(downloads)
+
+
+def download(packages: tuple[str, ...], folder: Path) -> None:
+    """These alone, without what they need."""
+    folder.mkdir(exist_ok=True)
+    run("apt-get", "download", "--option", "APT::Sandbox::User=root", *packages, cwd=folder)

@@ -8,7 +8,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed import docker_tgz, driver, image, model, node_root, small_image, toolkit, trees
+from testbed import (
+    docker_debs,
+    docker_tgz,
+    driver,
+    image,
+    model,
+    node_root,
+    small_image,
+    toolkit,
+    toolkit_debs,
+    trees,
+)
 from testbed.host_docker import HostDocker
 
 HERE = Path(__file__).parent
@@ -18,7 +29,9 @@ Say = Callable[[str], None]
 @dataclass(frozen=True)
 class Inputs:
     docker_tgz: Path
+    docker_debs: Path
     toolkit_tar: Path
+    toolkit_debs: Path
     driver_run: Path
     model: Path
     node_root: Path
@@ -63,7 +76,9 @@ def planned(build: Path) -> Inputs:
     folder = build.absolute() / "inputs"
     return Inputs(
         docker_tgz=folder / f"docker-{docker_tgz.VERSION}.tgz",
+        docker_debs=folder / "docker-debs",
         toolkit_tar=folder / f"nvidia-container-toolkit_{toolkit.VERSION}_rpm_x86_64.tar.gz",
+        toolkit_debs=folder / f"nvidia-container-toolkit_{toolkit.VERSION}_deb_amd64.tar.gz",
         driver_run=folder / f"{driver.NAME}.run",
         model=folder / "model/tiny-qwen2",
         node_root=folder / "node-root",
@@ -92,7 +107,9 @@ def recipes(build: Path, to: Inputs) -> tuple[Recipe, ...]:
         tagged(to.image, ("image.py", "payload/ray_on_cpu"), lambda: image.make(docker, folder / "image.partial")),
         tagged(to.small_image, ("small_image.py",), lambda: small_image.make(docker, folder / "small.partial")),
         file(to.docker_tgz, ("docker_tgz.py", "archives.py"), lambda at: docker_tgz.make(docker.programs, at)),
+        file(to.docker_debs, ("docker_debs.py",), docker_debs.make),
         file(to.toolkit_tar, TOOLKIT_SOURCES, toolkit.make),
+        file(to.toolkit_debs, TOOLKIT_DEB_SOURCES, toolkit_debs.make),
         file(to.driver_run, DRIVER_SOURCES, driver.make),
         file(to.model, ("model.py", "payload/make_model.py"), lambda at: model.make(docker, at)),
         file(to.node_root, NODE_SOURCES, lambda at: node_root.make(at, folder / "debian-cache")),
@@ -100,7 +117,14 @@ def recipes(build: Path, to: Inputs) -> tuple[Recipe, ...]:
 
 
 DRIVER_SOURCES = ("driver.py", "c_programs.py", "payload/nvidia-installer", "payload/nvidia-smi.c")
-NODE_SOURCES = ("node_root.py", "rpms.py", "payload/node-base.spec", "payload/open-mounts")
+NODE_SOURCES = (
+    "node_root.py",
+    "rpms.py",
+    "payload/node-base.spec",
+    "payload/open-mounts",
+    "payload/pretended-hardware",
+    "payload/update-initramfs",
+)
 TOOLKIT_SOURCES = (
     "toolkit.py",
     "rpms.py",
@@ -113,6 +137,7 @@ TOOLKIT_SOURCES = (
     "payload/nvidia-container-cli.c",
     "payload/libnvidia-container.c",
 )
+TOOLKIT_DEB_SOURCES = (*TOOLKIT_SOURCES, "toolkit_debs.py", "debs.py", "payload/nvidia-container-toolkit.control")
 
 
 def follow(recipe: Recipe, say: Say) -> None:

@@ -18,9 +18,14 @@ Tesla T4,GPU-7e57bed0-0000-0000-0000-000000000001,15360,0,7.5,00000000:00:1E.0,[
 """
 # Of glibc 2.36 on x86_64; rpm finds such names as dependencies of programs.
 GLIBC = ("2.2.5", "2.3", "2.3.4", "2.4", "2.7", "2.14", "2.17", "2.28", "2.33", "2.34", "2.36")
-MOUNTS_UNIT = """\
+PCI_SLOT = "0000:00:1e.0"
+PCI_GPU = f"PCI_CLASS=30200\nPCI_ID=10DE:1EB8\nPCI_SLOT_NAME={PCI_SLOT}\n"  # a T4
+BUILD_TOOLS = ("gcc", "make", "ld")  # what a driver builds its module with
+PRETENDED = '#!/bin/sh\necho "$0: pretended: nothing is built here" >&2\nexit 1\n'
+SCRIPTS = ("open-mounts", "pretended-hardware")
+MACHINE_UNIT = """\
 [Unit]
-Description=Part of the testbed: mounts as writable as on a real machine
+Description=Part of the testbed: mounts as writable as on a real machine, and a GPU
 DefaultDependencies=no
 Before=sysinit.target
 
@@ -28,6 +33,7 @@ Before=sysinit.target
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=/usr/lib/testbed/open-mounts
+ExecStart=/usr/lib/testbed/pretended-hardware
 """
 MASKED = ("systemd-networkd-wait-online.service", "systemd-resolved.service", "getty.target")
 
@@ -35,25 +41,43 @@ MASKED = ("systemd-networkd-wait-online.service", "systemd-resolved.service", "g
 def make(target: Path, cache: Path) -> None:
     debian.bootstrap(target, PACKAGES, cache)
     add_rpm_database(target)
-    open_mounts(target)
-    (target / "etc/testbed").mkdir()
-    (target / "etc/testbed/gpus.csv").write_text(GPUS)
+    complete_at_boot(target)
+    add_gpu(target)
+    add_build_tools(target)
     for unit in MASKED:
         (target / "etc/systemd/system" / unit).symlink_to("/dev/null")
     (target / "etc/machine-id").write_text("")
     (target / "etc/resolv.conf").unlink(missing_ok=True)
 
 
-def open_mounts(root: Path) -> None:
+def complete_at_boot(root: Path) -> None:
     """Done in the node, before anything else of it: after a power cut dockerd starts containers at once."""
-    (root / "etc/systemd/system/testbed-mounts.service").write_text(MOUNTS_UNIT)
+    (root / "etc/systemd/system/testbed-machine.service").write_text(MACHINE_UNIT)
     wanted = root / "etc/systemd/system/sysinit.target.wants"
     wanted.mkdir(exist_ok=True)
-    (wanted / "testbed-mounts.service").symlink_to("../testbed-mounts.service")
-    script = root / "usr/lib/testbed/open-mounts"
-    script.parent.mkdir()
-    shutil.copy(SOURCES / "open-mounts", script)
-    script.chmod(0o755)
+    (wanted / "testbed-machine.service").symlink_to("../testbed-machine.service")
+    (root / "usr/lib/testbed").mkdir()
+    for script in SCRIPTS:
+        place_program(root / "usr/lib/testbed" / script, (SOURCES / script).read_text())
+
+
+def add_gpu(root: Path) -> None:
+    """What the PCI bus shows, and what the driver will say once it is installed."""
+    folder = root / "etc/testbed"
+    (folder / "pci" / PCI_SLOT).mkdir(parents=True)
+    (folder / "pci" / PCI_SLOT / "uevent").write_text(PCI_GPU)
+    (folder / "gpus.csv").write_text(GPUS)
+
+
+def add_build_tools(root: Path) -> None:
+    for name in BUILD_TOOLS:
+        place_program(root / "usr/bin" / name, PRETENDED)
+    place_program(root / "usr/sbin/update-initramfs", (SOURCES / "update-initramfs").read_text())
+
+
+def place_program(target: Path, text: str) -> None:
+    target.write_text(text)
+    target.chmod(0o755)
 
 
 def add_rpm_database(root: Path) -> None:

@@ -89,6 +89,10 @@ class Node:
         leader = self._find_leader()
         if leader is not None:
             os.kill(leader, signal.SIGRTMIN + 4)  # systemd's name for it: start poweroff.target
+        self.wait_until_off()
+
+    def wait_until_off(self) -> None:
+        """It goes off by itself, also for a reboot that something in it asked for: then ``boot`` is the caller's."""
         deadline = time.monotonic() + OFF_SECONDS
         while self.is_on():
             if time.monotonic() > deadline:

@@ -11,10 +11,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from installer.node.processes import Output
+from installer.sight import Output
 from tests.fakes.changes import Changes
 
 _DAEMON_JSON = "etc/docker/daemon.json"
+_ALL = ("--no-trunc", "--format", "{{json .}}")
 _ID_AND_LAYERS = '{"id": {{json .Id}}, "layers": {{json .RootFS.Layers}}}'
 
 
@@ -34,11 +35,15 @@ class FakeContainer:
     command: tuple[str, ...]
     labels: dict[str, str] = field(default_factory=dict)
     has_gpus: bool = True
+    on_end: Callable[[], None] = lambda: None
 
 
 @dataclass
 class FakeDocker:
-    """``inside`` runs a command in a container; ``stores_manifests`` names images as docker 29 does."""
+    """``inside`` runs a command in a container; ``stores_manifests`` names images as docker 29 does.
+
+    A daemon that ``hangs`` answers nothing until the client is killed.
+    """
 
     root: Path
     changes: Changes
@@ -48,6 +53,8 @@ class FakeDocker:
     running_version: str = ""
     runtimes: tuple[str, ...] = ()
     has_gpu_hook: bool = False
+    hangs: bool = False
+    cgroup_driver: str = "systemd"
     images: dict[str, FakeImage] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     containers: dict[str, FakeContainer] = field(default_factory=dict)
@@ -76,6 +83,8 @@ class FakeDocker:
             container.has_gpus = False
 
     def command(self, arguments: tuple[str, ...], stdin: Iterable[bytes] | None) -> Output:
+        if self.hangs:
+            return Output(-9, "", "\nno answer in 10 s")
         if not self.running_version:
             return Output(1, "", "Cannot connect to the Docker daemon at unix:///var/run/docker.sock.\n")
         looks: dict[tuple[str, ...], Callable[..., Output]] = {
@@ -129,15 +138,24 @@ class FakeDocker:
         return Output(0, "".join(rows), "")
 
     def _list_containers(self, *words: str) -> Output:
+        if words == _ALL:
+            return Output(0, "".join(self._row(name) for name in self.containers), "")
         assert words[:-1] == ("--quiet", "--filter"), words
         image_id = words[-1].removeprefix("ancestor=")
         using = [name for name, container in self.containers.items() if container.image == image_id]
         return Output(0, "".join(f"{name}\n" for name in using), "")
 
+    def _row(self, name: str) -> str:
+        container = self.containers[name]
+        tags = [tag for tag, image_id in self.tags.items() if image_id == container.image]
+        labels = ",".join(f"{label}={value}" for label, value in container.labels.items())
+        image = tags[0] if tags else container.image
+        return json.dumps({"Names": name, "Image": image, "Labels": labels, "State": "running"}) + "\n"
+
     def _remove(self, *words: str) -> Output:
         """Both of `rm -f NAME` and `stop -t 60 NAME`, as our containers are run with --rm."""
         assert words[:-1] in {("-f",), ("-t", "60")}, words
-        del self.containers[words[-1]]
+        self.containers.pop(words[-1]).on_end()
         return Output(0, f"{words[-1]}\n", "")
 
     def _version(self, template: str) -> Output:
@@ -145,8 +163,19 @@ class FakeDocker:
         return Output(0, f"{self.running_version}\n", "")
 
     def _info(self, template: str) -> Output:
+        runtimes: dict[str, object] = {name: {} for name in self.runtimes}
+        if template == "{{json .}}":
+            return Output(0, json.dumps(self._about() | {"Runtimes": runtimes}) + "\n", "")
         assert template == "{{json .Runtimes}}", template
-        return Output(0, json.dumps({name: {} for name in self.runtimes}), "")
+        return Output(0, json.dumps(runtimes), "")
+
+    def _about(self) -> dict[str, object]:
+        return {
+            "ServerVersion": self.running_version,
+            "DockerRootDir": "/var/lib/docker",
+            "Driver": "overlay2",
+            "CgroupDriver": self.cgroup_driver,
+        }
 
     def _find(self, name: str) -> FakeImage | None:
         return self.images.get(self.tags.get(name, name))
@@ -160,10 +189,13 @@ class FakeDocker:
         assert template == "{{.Id}}", template
         return Output(0, f"{image.image_id}\n", "")
 
-    def _inspect_container(self, _format: str, template: str, name: str) -> Output:
+    def _inspect_container(self, _format: str, template: str, called: str) -> Output:
+        name = next((name for name in self.containers if called in {name, id_of(name)}), called)
         container = self.containers.get(name)
         if container is None:
             return Output(1, "\n", f"Error: No such container: {name}\n")
+        if template == "{{.Name}}":
+            return Output(0, f"/{name}\n", "")
         if template == "{{.State.Running}}":
             return Output(0, "true\n", "")
         label = template.removeprefix('{{index .Config.Labels "').removesuffix('"}}')
@@ -213,6 +245,11 @@ class FakeDocker:
         labels = dict(option.split("=", 1) for before, option in pairwise(options) if before == "--label")
         self.containers[name] = FakeContainer(image_id, (program, *arguments), labels)
         return Output(0, "", "")
+
+
+def id_of(name: str) -> str:
+    """Of the container with that name."""
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def digest_of(data: bytes) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from installer.node.processes import Output
+from installer.sight import Output
 from tests.fakes.changes import Changes
 
 _QUERY = ("--show", "--showformat", "${db:Status-Status} ${Version}\\n")
@@ -22,6 +22,7 @@ def deb_file(name: str, version: str, *, requires: tuple[str, ...] = ()) -> byte
 class FakeDpkg:
     """``removed`` are packages whose settings are still there, of which dpkg goes on to speak.
 
+    ``owners`` is file to package.
     ``in_the_way`` says of a package which other one apt would remove for it.
     """
 
@@ -29,9 +30,12 @@ class FakeDpkg:
     changes: Changes
     database: dict[str, str] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
+    owners: dict[str, str] = field(default_factory=dict)
     in_the_way: dict[str, str] = field(default_factory=dict)
 
     def query(self, arguments: tuple[str, ...]) -> Output:
+        if arguments[0] == "-S":
+            return self._owner(*arguments[1:])
         assert arguments[:3] == _QUERY, arguments
         (name,) = arguments[3:]
         if version := self.database.get(name):
@@ -39,6 +43,11 @@ class FakeDpkg:
         if name in self.removed:
             return Output(0, "config-files 0.1\n", "")
         return Output(1, "", f"dpkg-query: no packages found matching {name}\n")
+
+    def _owner(self, path: str) -> Output:
+        if owner := self.owners.get(path):
+            return Output(0, f"{owner}: {path}\n", "")
+        return Output(1, "", f"dpkg-query: no path found matching pattern {path}\n")
 
     def plan(self, arguments: tuple[str, ...]) -> Output:
         """Of apt-get, with no source but the files."""

@@ -5,12 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from installer.health import Health
-from installer.install import Prepared, Voice, anchors_of, carry_out, prepare
+from installer.install import Voice, anchors_of, carry_out, check_medium, prepare, staged_bundle
 from installer.node import Node
 from installer.roles import Plan
 from installer.settings import Answers
 from installer.step import Applied, Holds, Pending, StepEvent
+from installer.survey import Prepared
 from installer.trust.contents import Advance
+from installer.trust.opened import open_staged_bundle
 from installer.trust.signatures import Anchors
 from tests.fakes.bundle import MadeBundle, public_key
 from tests.fakes.node import FakeNode
@@ -57,6 +59,16 @@ def install(node: Node, made: MadeBundle, answers: Answers, anchors: Anchors | N
     told = Told()
     with made.opened(anchors_of(node, anchors or Anchors(keys=(public_key(),)))) as bundle:
         told.health = carry_out(node, prepare(node, bundle, answers, None), told.voice)
+    return told
+
+
+def resume_install(node: Node) -> Told:
+    """Without medium and options."""
+    told = Told()
+    with open_staged_bundle(staged_bundle(node), anchors_of(node, Anchors())) as bundle:
+        decided = prepare(node, bundle, Answers(), None)
+        check_medium(node, decided, None)
+        told.health = carry_out(node, decided, told.voice)
     return told
 
 

@@ -1,25 +1,36 @@
 """A whole machine below a temporary root: its programs have state, and one that it does not know makes it raise."""
 
+import errno
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from installer.container import CONTAINER
-from installer.errors import AirgapError
+from installer.errors import AirgapError, RebootNeededError
 from installer.node import Node
-from installer.node.processes import Output
+from installer.node.answering import Answer, Limits
+from installer.node.calls import OPEN, REFUSED, Heard, Knock, NoAnswerError, Route
+from installer.resume import RESUME_UNIT
 from installer.runner import halt_node, halt_serve, program, run_node, run_serve
+from installer.sight import Output
 from installer.steps.cluster import NODE_UNIT, SERVE_UNIT
 from tests.fakes.changes import Changes
 from tests.fakes.docker import FakeDocker
 from tests.fakes.dpkg import FakeDpkg
+from tests.fakes.linux import FakeInterface, FakeLinux, FakeMount
+from tests.fakes.network import FakeNetwork
 from tests.fakes.nvidia import FakeNvidia
 from tests.fakes.rpm import FakeRpm
 from tests.fakes.systemd import FakeSystemd, UnitActions
 
 _PATH = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin")
-_PROGRAMS = ("getent", "groupadd", "ip", "iptables", "journalctl", "restorecon", "rpm", "sh", "systemctl")
+_PROGRAMS = (
+    *"date df dracut getconf getent groupadd ip iptables journalctl modinfo od readlink restorecon rmmod rpm".split(),
+    *("sh", "systemctl", "uname"),
+    *("gcc", "ld", "make"),
+)
 _FOLDERS = (*_PATH, "etc/systemd/system", "run/systemd/system", "opt", "tmp", "var/lib", "var/log")
 _NOT_FOUND = 127
 _SHORTEST_PATIENCE = 2  # seconds; what waits for longer in a unit is left waiting
@@ -40,21 +51,31 @@ class FakeNode(Node):
         self.rpm = FakeRpm(root, self.changes)
         self.dpkg = FakeDpkg(root, self.changes)
         self.nvidia = FakeNvidia(root, self.changes, lambda: bool(self.docker.containers))
+        self.linux = FakeLinux(self._own_disk, self._own_interface, self._neighbour)
         self.ip = ip
+        self.mtu = 1500
+        self.hosts: dict[str, tuple[str, ...]] = {}  # what a name resolves to; its own does to its address
         self.arch = "x86_64"
         self.libc = "glibc 2.36"
         self.as_root = True
         self.groups = {"root"}
         self.free = 1 << 40
         self.now = 1000.0
+        self.clock_seconds = 2_000_000_000  # since 1970, and so long after any bundle was made
+        self.os_release = _OS_RELEASE
         self.reachable: set[tuple[str, int]] = set()
+        self.network = FakeNetwork({ip})
         self.web: dict[str, tuple[int, bytes]] = {}
         self.ray: list[tuple[str, int]] | None = None
         self.server: tuple[str, ...] | None = None
         self.journal: dict[str, list[str]] = {NODE_UNIT: [], SERVE_UNIT: []}
         self.on_sleep: Callable[[], None] = lambda: None
+        self.on_resume: Callable[[], None] = lambda: None
+        self.boots = 1
         self.in_program = False  # while another program works, which goes on when ours is killed
         self._in_unit = False
+        self._in_child = False
+        self._answers: set[tuple[str, int]] = set()  # of the child beside the node unit
         self._set_up()
 
     def _set_up(self) -> None:
@@ -62,6 +83,7 @@ class FakeNode(Node):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
         for name in _PROGRAMS:
             self.give_program(f"/usr/bin/{name}")
+        self.nvidia.plug_in(1)
         self.systemd.actions = {
             "docker.service": UnitActions(self.docker.start, self.docker.stop),
             NODE_UNIT: UnitActions(
@@ -70,13 +92,15 @@ class FakeNode(Node):
             SERVE_UNIT: UnitActions(
                 lambda: self._run_unit(SERVE_UNIT, run_serve), lambda: self._end_unit(SERVE_UNIT, halt_serve)
             ),
+            RESUME_UNIT: UnitActions(self._resume),
         }
 
     def run_kernel(self, release: str) -> None:
-        self.give_program("/proc/sys/kernel/osrelease", f"{release}\n")
+        self.linux.release = release
 
     def become_debian(self) -> None:
         """With dpkg and apt instead of rpm."""
+        self.os_release = _OS_RELEASE_OF_DEBIAN
         self.at("/usr/bin/rpm").unlink()
         for name in ("apt-get", "dpkg", "dpkg-query", "env"):
             self.give_program(f"/usr/bin/{name}")
@@ -91,9 +115,9 @@ class FakeNode(Node):
         """What was enabled starts again, what was in memory is gone."""
         self.systemd.shut_down()
         self.docker.stop()
-        if self.finds("nvidia-smi"):
-            self.nvidia.reboot()
-        self.systemd.boot(("containerd.service", "docker.service", NODE_UNIT, SERVE_UNIT))
+        self.nvidia.reboot()
+        self.boots += 1
+        self.systemd.boot(("containerd.service", "docker.service", NODE_UNIT, SERVE_UNIT, RESUME_UNIT))
 
     # --- processes
 
@@ -110,8 +134,8 @@ class FakeNode(Node):
         name, arguments = Path(command[0]).name, command[1:]
         if name == "docker":
             return self.docker.command(arguments, stdin)
-        if name == "dockerd":
-            return Output(0, f"Docker version {self.at(command[0]).read_text()}, build 0\n", "")
+        if arguments == ("--version",) and name in _VERSIONS:
+            return Output(0, _VERSIONS[name].format(self.at(command[0]).read_text().strip()), "")
         programs = {
             "systemctl": self.systemd.command,
             "rpm": self.rpm.command,
@@ -122,7 +146,18 @@ class FakeNode(Node):
             "sh": self.nvidia.install,
             "nvidia-smi": self.nvidia.smi,
             "nvidia-ctk": self.nvidia.configure,
-            "ip": self._ip,
+            "nvidia-modprobe": self.nvidia.modprobe,
+            "modinfo": self.nvidia.modinfo,
+            "rmmod": self.nvidia.rmmod,
+            "dracut": self.nvidia.rebuild_initramfs,
+            "update-initramfs": self.nvidia.rebuild_initramfs,
+            "ip": self.linux.ip,
+            "df": self.linux.df,
+            "od": self.linux.od,
+            "uname": self._uname,
+            "date": self._date,
+            "getconf": self._getconf,
+            "readlink": self._readlink,
             "getent": self._getent,
             "groupadd": self._groupadd,
             "journalctl": self._journalctl,
@@ -135,12 +170,28 @@ class FakeNode(Node):
         assert "=" in variable
         return self._program(tuple(command), None)
 
-    def _ip(self, arguments: tuple[str, ...]) -> Output:
-        assert arguments == ("-o", "-4", "addr", "show"), arguments
-        return Output(0, _ADDRESSES.format(ip=self.ip), "")
+    def _uname(self, arguments: tuple[str, ...]) -> Output:
+        assert arguments == ("-rm",), arguments
+        return Output(0, f"{self.linux.release} {self.arch}\n", "")
+
+    def _date(self, arguments: tuple[str, ...]) -> Output:
+        assert arguments == ("+%s",), arguments
+        return Output(0, f"{self.clock_seconds}\n", "")
+
+    def _getconf(self, arguments: tuple[str, ...]) -> Output:
+        assert arguments == ("GNU_LIBC_VERSION",), arguments
+        return Output(0, f"{self.libc}\n", "") if self.libc else Output(2, "", "getconf: Unrecognized variable\n")
+
+    def _readlink(self, arguments: tuple[str, ...]) -> Output:
+        option, path = arguments
+        assert option == "-f"
+        return Output(0, f"{path}\n", "")  # it has no links
 
     def _getent(self, arguments: tuple[str, ...]) -> Output:
         database, name = arguments
+        if database == "ahostsv4":
+            found = self.hosts.get(name, (self.ip,) if name == self.linux.hostname else ())
+            return Output(0 if found else 2, "".join(f"{ip:15} STREAM {name}\n" for ip in found), "")
         assert database == "group"
         return Output(0 if name in self.groups else 2, "", "")
 
@@ -162,6 +213,22 @@ class FakeNode(Node):
         self.changes.about_to(f"restorecon {os.path.relpath(path, self.root)}")
         return Output(0, "", "")
 
+    def beside(self, work: Callable[[], None]) -> None:
+        """A child goes on for ever; here it has done all when it would wait."""
+        self._end_child()
+        self._in_child = True
+        try:
+            work()
+        except StillWaitingError:
+            pass
+        finally:
+            self._in_child = False
+
+    def _end_child(self) -> None:
+        for door in self._answers:
+            del self.network.services[door]
+        self._answers.clear()
+
     def become(self, command: tuple[str, ...]) -> None:
         name, *arguments = command
         assert name == "docker", command
@@ -178,6 +245,28 @@ class FakeNode(Node):
 
     # --- files
 
+    def read(self, path: str) -> bytes | None:
+        """What was put there, or else what the kernel shows."""
+        found = super().read(path)
+        if found is None and path in (shown := self._shown()):
+            return shown[path].encode()
+        return found
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        below = f"{folder.rstrip('/')}/"
+        shown = {path.removeprefix(below).split("/")[0] for path in self._shown() if path.startswith(below)}
+        return tuple(sorted({*super().names(folder), *shown}))
+
+    def _shown(self) -> dict[str, str]:
+        boot = {"/proc/sys/kernel/random/boot_id": f"boot {self.boots}\n"}
+        return {**self.linux.files(), **boot, "/etc/os-release": self.os_release}
+
+    def _own_disk(self) -> FakeMount:
+        return FakeMount("/", "/dev/vda1", size=max(1 << 41, self.free), free=self.free)
+
+    def _own_interface(self) -> FakeInterface:
+        return FakeInterface("eth0", self.ip, self.mtu)
+
     def place(self, path: str, data: bytes, mode: int = 0o644) -> None:
         self.changes.about_to(f"place {path}")
         super().place(path, data, mode)
@@ -186,8 +275,9 @@ class FakeNode(Node):
         self.changes.about_to(f"append {path}")
         super().append(path, data)
 
-    def free_bytes(self, path: str) -> tuple[str, int]:  # noqa: ARG002  # it has one file system
-        return "/", self.free
+    def free_bytes(self, path: str) -> tuple[str, int]:
+        mount = self.linux.mount_of(path)
+        return mount.path, mount.free
 
     # --- the machine
 
@@ -204,7 +294,49 @@ class FakeNode(Node):
         return self.libc
 
     def connects(self, host: str, port: int, timeout: float = 3) -> bool:  # noqa: ARG002
-        return (host, port) in self.reachable
+        return (host, port) in self.reachable or self.knock(Route(self.ip, host, port)).state == OPEN
+
+    def join(self, network: FakeNetwork) -> None:
+        self.network = network
+        network.up.add(self.ip)
+
+    def knock(self, route: Route) -> Knock:
+        if (route.host, route.port) in self.reachable:
+            return Knock(OPEN)
+        if route.host in {host for host, _ in self.reachable} - self.network.up:
+            return Knock(REFUSED, "Connection refused")
+        return self.network.knock(route)
+
+    @contextmanager
+    def asked(self, route: Route, question: bytes, largest: int, seconds: float) -> Iterator[Heard]:  # noqa: ARG002
+        knock = self.knock(route)
+        if knock.state != OPEN:
+            raise NoAnswerError(knock)
+        with self.network.asked(route, question, largest) as heard:
+            yield heard
+
+    def open_ports(self, ip: str, count: int, avoid: Iterable[int]) -> AbstractContextManager[tuple[int, ...]]:
+        assert ip == self.ip
+        return self.network.open_ports(ip, count, avoid)
+
+    def answer_calls(self, ip: str, port: int, answer: Answer, limits: Limits, goes_on: Callable[[], bool]) -> None:  # noqa: ARG002
+        """What listens by hand answers until `on_sleep` has done what happens meanwhile."""
+        assert ip == self.ip
+        door = (ip, port)
+        if door in self.network.services or door in self.network.doors:
+            raise OSError(errno.EADDRINUSE, "Address already in use")
+        self.network.services[door] = answer
+        if self._in_child:
+            self._answers.add(door)
+            return
+        try:
+            while goes_on():
+                self.sleep(1)
+        finally:
+            del self.network.services[door]
+
+    def _neighbour(self, ip: str) -> str:
+        return f"{ip} dev eth0 lladdr 52:54:00:00:00:02 REACHABLE \n" if ip in self.network.up else ""
 
     def http_get(
         self,
@@ -215,11 +347,14 @@ class FakeNode(Node):
     ) -> tuple[int, bytes] | None:
         return self.web.get(f"{host}:{port}{path}")
 
+    def date(self) -> int:
+        return self.clock_seconds
+
     def clock(self) -> float:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        if self._in_unit and seconds >= _SHORTEST_PATIENCE:
+        if self._in_child or (self._in_unit and seconds >= _SHORTEST_PATIENCE):
             raise StillWaitingError
         self.now += seconds
         self.on_sleep()
@@ -234,11 +369,23 @@ class FakeNode(Node):
         except StillWaitingError:
             return "active"
         except (AirgapError, _UnitFailedError) as error:
+            if unit == NODE_UNIT:
+                self._end_child()
             self.journal[unit].append(f"error: {error}")
             return "activating"
         finally:
             self._in_unit = False
         return "active"
+
+    def _resume(self) -> str:
+        """A oneshot service is inactive once its program ended well; 20 counts as well."""
+        try:
+            self.on_resume()
+        except RebootNeededError:
+            return "inactive"
+        except AirgapError:
+            return "failed"
+        return "inactive"
 
     def _end_unit(self, unit: str, halt: Callable[[Node], None]) -> None:
         """What the program of ExecStop leaves behind systemd kills; the server lives in the container."""
@@ -247,6 +394,8 @@ class FakeNode(Node):
         except AirgapError as error:
             self.journal[unit].append(f"error: {error}")
         self.server = None
+        if unit == NODE_UNIT:
+            self._end_child()
 
     def _after_reload(self) -> None:
         self.docker.lose_gpus()
@@ -265,7 +414,15 @@ class _UnitFailedError(Exception):
     """What a unit's program became ended with an error."""
 
 
-_ADDRESSES = (
-    "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever\n"
-    "2: eth0    inet {ip}/24 brd 10.0.0.255 scope global eth0\\       valid_lft forever\n"
+_VERSIONS = {
+    "dockerd": "Docker version {}, build 0\n",
+    "containerd": "containerd github.com/containerd/containerd v{} 0\n",
+    "nv-fabricmanager": "Fabric Manager version is : {}\n",
+}
+_OS_RELEASE = (
+    'NAME="Rocky Linux"\nVERSION="9.4 (Blue Onyx)"\nID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"\n'
+    'PRETTY_NAME="Rocky Linux 9.4 (Blue Onyx)"\n'
+)
+_OS_RELEASE_OF_DEBIAN = (
+    'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nID=debian\n'
 )

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from installer.index.package_versions import compare_rpm
-from installer.node.processes import Output
+from installer.sight import Output
 from tests.fakes.changes import Changes
 
 _QUERY = ("-q", "--queryformat", "%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}.%{ARCH}\\n")
+_OWNER = ("-qf", "--queryformat", "%{NAME}\\n")
 _TRIAL = ("-U", "--test", "--replacepkgs")
 _UPGRADE = ("-U", "--replacepkgs")
 _TRIAL_BESIDE = ("-i", "--test", "--replacepkgs")
@@ -25,13 +26,19 @@ def rpm_file(name: str, version: str, *, requires: tuple[str, ...] = (), program
 
 @dataclass
 class FakeRpm:
-    """``database`` is name to version; of a package that is there in several versions they stand side by side."""
+    """``database`` is name to version; of a package that is there in several versions they stand side by side.
+
+    ``owners`` is file to package.
+    """
 
     root: Path
     changes: Changes
     database: dict[str, str] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
 
     def command(self, arguments: tuple[str, ...]) -> Output:
+        if arguments[:3] == _OWNER:
+            return self._owner(*arguments[3:])
         if arguments[:3] == _QUERY:
             return self._query(*arguments[3:])
         options = [word for word in arguments if word.startswith("-")]
@@ -49,6 +56,10 @@ class FakeRpm:
         versions = self.database.get(name, "").split()
         lines = "".join(f"{version}\n" for version in versions)
         return Output(0, lines, "") if versions else Output(1, f"package {name} is not installed\n", "")
+
+    def _owner(self, path: str) -> Output:
+        owner = self.owners.get(path)
+        return Output(0, f"{owner}\n", "") if owner else Output(1, f"file {path} is not owned by any package\n", "")
 
     def _tried(self, packages: list[Mapping[str, str]]) -> Output:
         complaints = []

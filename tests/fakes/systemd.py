@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from installer.node.processes import Output
+from installer.sight import Output
 from tests.fakes.changes import Changes
 
 _FOLDERS = ("etc/systemd/system", "usr/lib/systemd/system")
@@ -27,7 +27,10 @@ class UnitActions:
 
 @dataclass
 class FakeSystemd:
-    """As strict as systemd 219: a unit file that was not there at the last reload is not found."""
+    """As strict as systemd 219: a unit file that was not there at the last reload is not found.
+
+    What is ``static`` cannot be enabled. It ``reboots`` only when the test says so, until then it ``is_rebooting``.
+    """
 
     root: Path
     changes: Changes
@@ -37,10 +40,15 @@ class FakeSystemd:
     states: dict[str, str] = field(default_factory=dict)
     since: dict[str, float] = field(default_factory=dict)
     loaded: dict[str, bytes] = field(default_factory=dict)
+    version: int = 252
+    static: set[str] = field(default_factory=set)
+    reboots: bool = True
+    is_rebooting: bool = False
 
     def command(self, arguments: tuple[str, ...]) -> Output:
         verb, *rest = arguments
         looks: dict[str, Callable[..., Output]] = {
+            "--version": self._version,
             "is-active": self._is_active,
             "is-enabled": self._is_enabled,
             "show": self._show,
@@ -54,12 +62,14 @@ class FakeSystemd:
             "start": self._start,
             "stop": self._stop,
             "restart": self._restart,
+            "reboot": self._reboot,
         }
         self.changes.about_to(f"systemctl {' '.join(arguments)}")
         return changes[verb](*rest)
 
     def boot(self, units: tuple[str, ...]) -> None:
         """Start those of ``units`` that are enabled."""
+        self.is_rebooting = False
         self.reload()
         for unit in units:
             if self._is_enabled(unit).succeeded:
@@ -72,6 +82,13 @@ class FakeSystemd:
     def restart_by_itself(self, unit: str) -> None:
         self.states[unit] = "active"
         self.since[unit] = self.clock()
+
+    def _reboot(self) -> Output:
+        """It answers at once, and the machine goes down some time later."""
+        if not self.reboots:
+            return failed("Failed to reboot system via logind: Access denied")
+        self.is_rebooting = True
+        return OK
 
     def shut_down(self) -> None:
         for unit in reversed(list(self.states)):
@@ -87,9 +104,12 @@ class FakeSystemd:
         found = [self.root / folder / unit for folder in _FOLDERS if (self.root / folder / unit).is_file()]
         return found[0].read_bytes() if found else None
 
-    def _is_active(self, unit: str) -> Output:
-        state = self.states.get(unit, "inactive")
-        return Output(0 if state == "active" else 3, f"{state}\n", "")
+    def _is_active(self, *units: str) -> Output:
+        states = [self.states.get(unit, "inactive") for unit in units]
+        return Output(0 if "active" in states else 3, "".join(f"{state}\n" for state in states), "")
+
+    def _version(self) -> Output:
+        return Output(0, f"systemd {self.version}\n+PAM +AUDIT +SELINUX\n", "")
 
     def _show(self, *words: str) -> Output:
         *options, unit = words
@@ -107,8 +127,12 @@ class FakeSystemd:
         return OK
 
     def _is_enabled(self, unit: str) -> Output:
+        if (self.root / _FOLDERS[0] / unit).is_symlink():
+            return Output(1, "masked\n", "")
         if self._file(unit) is None:
             return failed(f"Failed to get unit file state for {unit}: No such file or directory")
+        if unit in self.static:
+            return Output(0, "static\n", "")
         enabled = (self.root / _WANTED / unit).is_symlink()
         return Output(0, "enabled\n", "") if enabled else Output(1, "disabled\n", "")
 

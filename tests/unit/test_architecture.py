@@ -25,7 +25,16 @@ HOMES = {
     "rpmfile": ("bundler.packages.rpm",),
     "zstandard": ("bundler.packages.deb",),
 }
-SHARED = ("installer.index", "installer.trust", "installer.errors", "installer.__version__")
+SHARED = (
+    "installer.index",
+    "installer.trust",
+    "installer.errors",
+    "installer.__version__",
+    "installer.sight",
+    "installer.facts",
+    "installer.hardware",
+    "installer.preflight",
+)
 OF_THE_MACHINE = ("ctypes", "fcntl", "http", "multiprocessing", "socket", "subprocess", "time")
 NO_STEP_IMPORTS = ("installer.steps", "installer.roles", "installer.cli")
 

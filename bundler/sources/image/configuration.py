@@ -4,11 +4,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from bundler.sources.image.foreign_document import ForeignDocument
 from installer.errors import DamagedError, RefusedError, printable
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
+_EARLIEST = 1971  # a tool that hides when an image was made writes the year 1 or 1970
 _LONGEST_VALUE = 64 << 10  # characters of one environment variable
 
 
@@ -22,6 +25,7 @@ class Configuration:
     environment: Mapping[str, str]
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
+    created: str = ""  # in UTC, to the second
 
     def demand_platform(self) -> None:
         demand_platform(self.system, self.architecture)
@@ -52,7 +56,18 @@ def read_configuration(data: bytes) -> Configuration:
         environment=_environment(inner.values.get("Env")),
         entrypoint=_words(inner.values.get("Entrypoint")),
         command=_words(inner.values.get("Cmd")),
+        created=_time(at.values.get("created")),
     )
+
+
+def _time(value: object) -> str:
+    """As RFC 3339 has it, with a fraction and an offset; "" for what is no time, or none that a clock could show."""
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
+    try:
+        found = datetime.fromisoformat(match[1] + match[2].replace("Z", "+00:00")).astimezone(UTC) if match else None
+    except (ValueError, OverflowError):
+        return ""
+    return f"{found:%Y-%m-%dT%H:%M:%SZ}" if found and found.year >= _EARLIEST else ""
 
 
 def _environment(value: object) -> dict[str, str]:

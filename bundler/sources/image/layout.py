@@ -80,6 +80,7 @@ def lay_out(parts: Parts, origin: Origin, cache: Cache) -> LockedImage:
             requires=dict(parts.requires),
             entrypoint=tuple(printable(word)[:LONGEST_TEXT] for word in configuration.entrypoint),
             architecture=configuration.architecture,
+            created=configuration.created,
         ),
         files=tuple(_locked(path, files[path], origin) for path in sorted(files)),
     )

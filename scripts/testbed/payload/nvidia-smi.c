@@ -124,6 +124,25 @@ static int set_persistence(const char *mode)
     return 0;
 }
 
+/* Of what branch 550 writes, the beginning; it calls every card of a data centre NVIDIA, whatever its name. */
+static int write_xml(int only)
+{
+    puts("<?xml version=\"1.0\" ?>\n<!DOCTYPE nvidia_smi_log SYSTEM \"nvsmi_device_v12.dtd\">\n<nvidia_smi_log>");
+    printf("\t<driver_version>%s</driver_version>\n\t<cuda_version>%s</cuda_version>\n", DRIVER_VERSION, CUDA_VERSION);
+    printf("\t<attached_gpus>%d</attached_gpus>\n", gpu_count);
+    for (int gpu = 0; gpu < gpu_count; gpu++) {
+        if (only >= 0 && gpu != only)
+            continue;
+        printf("\t<gpu id=\"%s\">\n", value(gpu, "pci.bus_id"));
+        printf("\t\t<product_name>%s</product_name>\n", value(gpu, "name"));
+        puts("\t\t<product_brand>NVIDIA</product_brand>");
+        printf("\t\t<persistence_mode>%s</persistence_mode>\n", value(gpu, "persistence_mode"));
+        printf("\t\t<uuid>%s</uuid>\n\t</gpu>\n", value(gpu, "uuid"));
+    }
+    puts("</nvidia_smi_log>");
+    return 0;
+}
+
 static int table(void)
 {
     puts("+-----------------------------------------------------------------------------------------+");
@@ -141,7 +160,8 @@ int main(int count, char **words)
 {
     char *fields = NULL, *processes = NULL;
     const char *format = "", *mode = NULL;
-    bool listing = false;
+    bool listing = false, all = false, xml = false;
+    int only = -1; /* every GPU */
     for (int n = 1; n < count; n++) {
         if (!strncmp(words[n], "--query-gpu=", 12))
             fields = words[n] + 12;
@@ -155,13 +175,23 @@ int main(int count, char **words)
             mode = words[n] + 19;
         else if (!strcmp(words[n], "-pm") && n + 1 < count)
             mode = words[++n];
+        else if (!strcmp(words[n], "-q"))
+            all = true;
+        else if (!strcmp(words[n], "-x"))
+            xml = true;
+        else if (!strcmp(words[n], "-i") && n + 1 < count)
+            only = atoi(words[++n]);
         else {
             printf("Invalid combination of input arguments. Please run 'nvidia-smi -h' for help.\n\n");
             return 2;
         }
     }
+    if (all != xml) {
+        puts("Of the long answers only -q -x is pretended.");
+        return 2;
+    }
     read_gpus();
-    if (!gpu_count) {
+    if (!gpu_count || only >= gpu_count) {
         puts("No devices were found");
         return 6;
     }
@@ -170,5 +200,7 @@ int main(int count, char **words)
             puts(processes);
         return 0;
     }
+    if (all)
+        return write_xml(only);
     return fields ? query(fields, format) : listing ? list() : mode ? set_persistence(mode) : table();
 }

@@ -14,7 +14,7 @@ from installer.errors import UsageError
 from installer.index.space import IMAGE_GROWTH, RUNTIME_BYTES
 from tests.unit.bundler.making import Site
 
-KEYS = {"schema", "backend", "bundle_bytes", "cached_bytes", "fetch_bytes", "sources", "node"}
+KEYS = {"schema", "backend", "bundle_bytes", "cached_bytes", "fetch_bytes", "sources", "node", "serve"}
 
 
 def locked(site: Site) -> Lock:

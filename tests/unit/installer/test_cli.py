@@ -103,6 +103,8 @@ def test_an_install_without_a_role_is_no_mistake_yet(run: Run) -> None:
         ("install", "--nonsense"),
         ("install", "a", "b"),
         ("verify",),
+        ("preflight", "--role", "king"),
+        ("preflight", "-o", "yaml"),
     ],
 )
 def test_what_click_refuses_is_a_usage_error(run: Run, arguments: tuple[str, ...]) -> None:
@@ -147,8 +149,29 @@ def test_the_version_is_told(run: Run) -> None:
 
 
 def test_bundle_is_in_the_help_of_what_the_launcher_starts(run: Run) -> None:
-    for command in ("install", "verify"):
+    for command in ("install", "preflight", "verify"):
         assert "--bundle DIRECTORY" in run(command, "--help").out
+
+
+@pytest.mark.parametrize("command", ["install", "preflight"])
+@pytest.mark.parametrize("name", ["nonsense", "libc", "options", "root"])
+def test_a_check_that_cannot_be_ignored_is_answered_by_those_that_can(run: Run, command: str, name: str) -> None:
+    ended = run(command, "/nowhere", "--ignore-preflight", name)
+    assert ended.code == 2
+    for known in ("space", "gpu-busy", "ports"):
+        assert f"'{known}'" in ended.err
+
+
+@pytest.fixture
+def as_the_bundles_own(made: MadeBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the bundle's own launcher had started this program."""
+    monkeypatch.setenv("VLLM_AIRGAP_RUNTIME", str(made.folder / "runtime.tar.gz"))
+
+
+@pytest.mark.usefixtures("as_the_bundles_own")
+def test_a_bundle_that_nobody_vouches_for_is_not_looked_at(run: Run, made: MadeBundle) -> None:
+    ended = run("preflight", made.folder, "--role", "head")
+    assert (ended.code, ended.out) == (3, "")
 
 
 def test_what_is_placed_does_not_depend_on_the_callers_umask(run: Run) -> None:

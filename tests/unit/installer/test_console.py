@@ -20,6 +20,18 @@ def test_steps_are_one_line_each(capsys: Captured) -> None:
     ]
 
 
+def test_lines_are_told_unless_only_errors_are_wanted(capsys: Captured) -> None:
+    Console().show_lines(("problem  space", "         fix: make room"))
+    Console(quiet=True).show_lines(("problem  space",))
+    assert capsys.readouterr().out == "problem  space\n         fix: make room\n"
+
+
+def test_every_line_goes_to_a_log_too(capsys: Captured) -> None:
+    log: list[str] = []
+    Console(also=log.append).show_step(Holds("driver\x07"))
+    assert log == capsys.readouterr().out.splitlines() == ["ok       driver\\x07"]
+
+
 def test_nothing_that_is_shown_can_drive_the_terminal(capsys: Captured) -> None:
     Console().show_step(Pending("model \x1b]0;x\x07", "a\nb"))
     Console().show_error(EnvironmentProblemError("\x1b[2J", hint="\x9b"))

@@ -13,6 +13,9 @@ from tests.fakes.installing import HEAD, WORKER, install
 from tests.fakes.node import FakeNode
 
 API = "10.0.0.1:8000"
+STARTING = 'starting: ["docker", "exec", "vllm"]'
+LOADING = [f"INFO Loading safetensors checkpoint shards: {n}" for n in range(100)]
+UNHEARD = "10.0.0.2 is not compared, it does not answer at all (timed out): it is off, or a firewall drops everything"
 MODELS = (200, b'{"object": "list", "data": [{"id": "tiny"}]}')
 
 
@@ -41,7 +44,7 @@ def serve(node: FakeNode) -> None:
 
 def test_a_head_that_serves_waits_for_nothing(head: FakeNode) -> None:
     serve(head)
-    assert look(head, config_of(head)) == Health(missing="", waiting="")
+    assert look(head, config_of(head)) == Health(missing="", waiting="", peers=(UNHEARD,))
 
 
 def test_a_head_names_the_peers_that_have_not_joined(head: FakeNode) -> None:
@@ -50,7 +53,8 @@ def test_a_head_names_the_peers_that_have_not_joined(head: FakeNode) -> None:
 
 
 def test_a_worker_tells_that_its_head_is_away(worker: FakeNode) -> None:
-    assert look(worker, config_of(worker)) == Health("not reached yet: head 10.0.0.1", "")
+    seen = look(worker, config_of(worker))
+    assert (seen.missing, seen.waiting) == ("not reached yet: head 10.0.0.1", "")
 
 
 def test_a_container_that_never_comes_up_is_an_error_with_its_last_words(head: FakeNode) -> None:
@@ -97,6 +101,45 @@ def test_a_unit_that_ends_again_and_again_is_named_with_its_last_words(head: Fak
     with pytest.raises(StepError, match=f"{unit} .*: RuntimeError: Engine core initialization failed") as caught:
         look(head, config_of(head))
     assert caught.value.hint == f"journalctl -u {unit} tells more"
+
+
+TOO_LONG = (
+    "ERROR engine.py:387] The model's max seq len (32768) is larger than the maximum number of tokens that can be "
+    "stored in KV cache (4336). Try increasing `gpu_memory_utilization` or decreasing `max_model_len`"
+)
+SET_UTILIZATION = "vllm-airgap install --set gpu_memory_utilization"
+TRY_4336 = "vllm-airgap install --set max_model_len=4336"
+
+
+def test_a_server_that_says_why_it_cannot_start_is_answered_with_the_value_to_try(head: FakeNode) -> None:
+    ends_after(head, SERVE_UNIT, 3)
+    head.journal[SERVE_UNIT] = [STARTING, TOO_LONG, *LOADING, "RuntimeError: Engine core initialization failed", "bye"]
+    with pytest.raises(StepError, match="max_model_len 32768 is more than the 4336 tokens") as caught:
+        look(head, config_of(head))
+    assert caught.value.hint == f"{TRY_4336}; journalctl -u {SERVE_UNIT} tells more"
+
+
+def test_what_an_older_start_said_is_not_answered_again(head: FakeNode) -> None:
+    """Its cause was mended: the last one ended of another."""
+    ends_after(head, SERVE_UNIT, 3)
+    head.journal[SERVE_UNIT] = [STARTING, TOO_LONG, STARTING, "ImportError: libcuda.so.1", STARTING, "loading"]
+    with pytest.raises(StepError, match="ImportError") as caught:
+        look(head, config_of(head))
+    assert caught.value.hint == f"journalctl -u {SERVE_UNIT} tells more"
+
+
+def test_waiting_tells_the_value_to_try(head: FakeNode) -> None:
+    head.journal[SERVE_UNIT] = [STARTING, TOO_LONG, "bye", STARTING, *LOADING]
+    told: list[str] = []
+
+    def tell(what: str) -> None:
+        told.append(what)
+        if len(told) > 1:
+            serve(head)
+
+    head.on_sleep = lambda: head.systemd.restart_by_itself(SERVE_UNIT)
+    wait_for_api(head, config_of(head), tell)
+    assert told[-1].endswith(f"max_model_len 32768 is more than the 4336 tokens that the cache holds; {TRY_4336}")
 
 
 def test_a_worker_that_waits_must_stay_up_too(worker: FakeNode) -> None:
@@ -177,11 +220,7 @@ def test_waiting_tells_of_a_server_that_was_started_again(head: FakeNode) -> Non
 
     wait_for_api(head, config_of(head), tell)
     assert told[0] == f"http://{API} does not answer yet"
-    assert told[-1].endswith(f"{SERVE_UNIT} was started again: torch.OutOfMemoryError: CUDA out of memory")
-
-
-STARTING = 'starting: ["docker", "exec", "vllm"]'
-LOADING = [f"INFO Loading safetensors checkpoint shards: {n}" for n in range(100)]
+    assert f"{SERVE_UNIT} was started again: a GPU ran out of memory; {SET_UTILIZATION}=0." in told[-1]
 
 
 @pytest.mark.parametrize(

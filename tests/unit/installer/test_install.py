@@ -11,12 +11,12 @@ from installer.install import (
     check_handover,
     check_waits_on_head,
     own_runtime_digest,
-    pinned_before,
     rehearse,
 )
 from installer.pinned import TRUST_JSON
 from installer.settings import NODE_JSON, SITE_JSON, Answers
 from installer.steps.cluster import NODE_UNIT, SERVE_UNIT
+from installer.survey import pinned_before
 from installer.trust.signatures import Anchors
 from tests.fakes.bundle import MadeBundle, Recipe, make_bundle, public_key
 from tests.fakes.file_events import opened_files
@@ -285,7 +285,8 @@ def test_what_the_bundle_does_not_bring_the_node_must_have(node: FakeNode, tmp_p
         install(node, made, HEAD)
     for program in ("nvidia-smi", "nvidia-ctk"):
         assert f"{program} is not on this node" in str(caught.value)
-        node.give_program(f"/usr/bin/{program}")
+    node.nvidia.have("550.127.08")
+    node.give_program("/usr/bin/nvidia-ctk")
     node.give_program("/usr/bin/nvidia-container-runtime-hook")
     assert "cluster node" in install(node, made, HEAD).applied
 

@@ -132,6 +132,8 @@ def test_it_installs_the_bundle_that_it_lies_in(stick: Stick) -> None:
         (("verify", "--bundle", "@"), ["verify", "@"]),
         (("--bundle", "@", "verify", "--quick"), ["verify", "@", "--quick"]),
         (("--bundle=@", "verify"), ["verify", "@"]),
+        (("preflight", "--role", "head"), ["preflight", "here", "--role", "head"]),
+        (("--bundle", "@", "preflight", "-o", "json"), ["preflight", "@", "-o", "json"]),
         (("--role", "head", "verify"), ["install", "here", "--role", "head", "verify"]),
         (("--trusted-key", "verify", "-y"), ["install", "here", "--trusted-key", "verify", "-y"]),
         (("install",), ["install", "here", "install"]),

@@ -8,16 +8,14 @@ from typing import Any
 import pytest
 
 from installer.errors import DamagedError, EnvironmentProblemError, UsageError
-from installer.install import anchors_of, carry_out, check_medium, prepare, staged_bundle
+from installer.install import carry_out, prepare, staged_bundle
 from installer.node import Node
 from installer.settings import Answers
 from installer.step import Pending, StepEvent
-from installer.trust.opened import open_staged_bundle
-from installer.trust.signatures import Anchors
 from tests.fakes.bundle import MadeBundle, Recipe, make_bundle
 from tests.fakes.changes import KilledError
 from tests.fakes.file_events import is_change, listening
-from tests.fakes.installing import HEAD, WORKER, Told, install, install_again
+from tests.fakes.installing import HEAD, WORKER, Told, install, install_again, resume_install
 from tests.fakes.node import FakeNode
 from tests.fakes.staged import MODEL_DIR, spoil
 from tests.fakes.tree import settled_tree, stamped_tree
@@ -101,25 +99,16 @@ def test_an_install_goes_on_without_its_medium(node: FakeNode, tmp_path: Path) -
         install_until(node, made, HEAD, "NVIDIA driver 550.127.08")
     for path in made.folder.rglob("*.run"):
         path.unlink()
-    told = resume(node)
+    told = resume_install(node)
     assert "server" in told.applied
-    assert resume(node).applied == []
-
-
-def resume(node: FakeNode) -> Told:
-    told = Told()
-    with open_staged_bundle(staged_bundle(node), anchors_of(node, Anchors())) as bundle:
-        decided = prepare(node, bundle, Answers(), None)
-        check_medium(node, decided, None)
-        carry_out(node, decided, told.voice)
-    return told
+    assert resume_install(node).applied == []
 
 
 def test_without_the_medium_what_is_gone_is_named(node: FakeNode, made: MadeBundle) -> None:
     install(node, made, HEAD)
     node.docker.images.clear()
     with pytest.raises(EnvironmentProblemError, match=r"image/blobs/sha256/.*: not on this node") as caught:
-        resume(node)
+        resume_install(node)
     assert "install BUNDLE" in caught.value.hint
 
 
@@ -128,7 +117,7 @@ def test_without_the_medium_a_changed_model_file_is_named(node: FakeNode, made: 
     spoil(node.at(f"{MODEL_DIR}/tokens/tokenizer.json"))
     before = stamped_tree(node.at(MODEL_DIR).parent)
     with pytest.raises(DamagedError, match=r"/tiny/tokens/tokenizer\.json: content differs from the bundle$") as caught:
-        resume(node)
+        resume_install(node)
     assert caught.value.hint == "vllm-airgap install BUNDLE takes it from the medium again"
     assert stamped_tree(node.at(MODEL_DIR).parent) == before
     assert "model tiny" in install(node, made, HEAD).applied
@@ -137,7 +126,7 @@ def test_without_the_medium_a_changed_model_file_is_named(node: FakeNode, made: 
 def test_a_stopped_docker_is_started_and_not_taken_for_a_lost_image(node: FakeNode, made: MadeBundle) -> None:
     install(node, made, HEAD)
     stop_docker(node)
-    told = resume(node)
+    told = resume_install(node)
     assert (told.copied, "docker answers" in told.applied) == (0, True)
     assert [title for title in told.applied if title.startswith("image")] == []
 
@@ -153,7 +142,7 @@ def test_a_docker_that_lost_the_image_while_it_was_stopped_has_it_asked_for(node
     stop_docker(node)
     node.docker.images.clear()
     with pytest.raises(EnvironmentProblemError, match="the node's copy is gone") as caught:
-        resume(node)
+        resume_install(node)
     assert "install BUNDLE" in caught.value.hint
     assert "image vllm:v1" in install(node, made, HEAD).applied
 
@@ -165,7 +154,7 @@ def test_where_only_docker_can_tell_it_is_named(node: FakeNode, made: MadeBundle
     layer = made.index.of_kind("image")[0]
     node.place(f"/var/lib/vllm-airgap/staging/{made.sums_digest}/{layer.path}", (made.folder / layer.path).read_bytes())
     with pytest.raises(EnvironmentProblemError, match="docker does not answer: Cannot connect") as caught:
-        resume(node)
+        resume_install(node)
     assert "systemctl start docker" in caught.value.hint
 
 

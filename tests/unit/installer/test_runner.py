@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from installer.container import CONFIG_LABEL, CONTAINER
+from installer.driver.services import PERSISTENCED
 from installer.errors import EnvironmentProblemError, StepError
-from installer.node.processes import Output
+from installer.index.settings import PEER_PORT
 from installer.runner import (
     RayNode,
     find_image,
@@ -22,10 +23,12 @@ from installer.runner import (
     run_serve,
 )
 from installer.settings import NODE_JSON, Answers, NodeConfig
+from installer.sight import Output
 from installer.steps.cluster import NODE_UNIT
 from tests.fakes.bundle import MadeBundle, Recipe, make_bundle
 from tests.fakes.docker import FakeContainer
 from tests.fakes.installing import HEAD, WORKER, install
+from tests.fakes.network import connect, every_port
 from tests.fakes.node import FakeNode
 
 STRANGER = FakeContainer("some image", ("sleep",))
@@ -101,11 +104,97 @@ def test_a_head_waits_for_nobody(head: FakeNode) -> None:
     assert head.now == began
 
 
-def test_a_worker_without_ray_waits_for_nobody(root: Path, tmp_path: Path) -> None:
+def test_a_worker_without_ray_waits_until_the_head_can_be_reached(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     made = make_bundle(tmp_path / "mp", Recipe(backend="mp"))
     worker = stopped(FakeNode(root / "mp", ip="10.0.0.2"), made, WORKER)
+    head = stopped(FakeNode(root / "head"), made, HEAD)
+    connect(head, worker)
+    worker.on_sleep = lambda: run_node(head)
     run_node(worker)
     assert worker.docker.containers[CONTAINER].command[:2] == ("vllm", "serve")
+    assert "waiting: the head 10.0.0.1:29501 does not answer\n" in capsys.readouterr().out
+
+
+# --- its peers
+
+
+def test_a_worker_that_a_firewall_cuts_off_says_what_is_closed_once_and_waits(
+    head: FakeNode, worker: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ray's own port is open, so that Ray would start, and hang later."""
+    network = connect(head, worker)
+    run_node(head)
+    network.doors.add(("10.0.0.1", 6379))
+    network.closed["10.0.0.1", "10.0.0.2"] = every_port
+    began = worker.now
+
+    def a_person_opens_it() -> None:
+        if worker.now > began + 3600:
+            network.closed.clear()
+
+    worker.on_sleep = a_person_opens_it
+    run_node(worker)
+    assert CONTAINER in worker.docker.containers
+    (waited,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("waiting")]
+    assert waited.startswith("waiting: 10.0.0.1 -> 10.0.0.2: freely chosen ports, as NCCL and Gloo take them, are")
+    assert "on 10.0.0.2: firewall-cmd --permanent --zone=trusted --add-source=10.0.0.1/32" in waited
+
+
+def test_a_head_whose_responder_is_gone_is_joined_all_the_same(head: FakeNode, worker: FakeNode) -> None:
+    network = connect(head, worker)
+    network.doors.add(("10.0.0.1", 6379))
+    run_node(worker)
+    assert CONTAINER in worker.docker.containers
+
+
+def test_a_node_answers_its_peers_as_long_as_its_unit_lives(head: FakeNode) -> None:
+    door = ("10.0.0.1", PEER_PORT)
+    head.systemd.command(("start", NODE_UNIT))
+    assert door in head.network.services
+    head.systemd.command(("restart", NODE_UNIT))
+    assert door in head.network.services
+    head.systemd.command(("stop", NODE_UNIT))
+    assert door not in head.network.services
+
+
+def test_a_node_whose_container_cannot_start_answers_no_longer(head: FakeNode) -> None:
+    head.docker.images.clear()
+    head.systemd.command(("start", NODE_UNIT))
+    assert head.network.services == {}
+
+
+def test_a_port_that_somebody_has_keeps_no_node_from_starting(
+    head: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head.network.doors.add(("10.0.0.1", PEER_PORT))
+    run_node(head)
+    assert CONTAINER in head.docker.containers
+    assert "other nodes cannot probe this one: Address already in use\n" in capsys.readouterr().out
+
+
+def test_a_single_node_answers_nobody(root: Path, tmp_path: Path) -> None:
+    made = make_bundle(tmp_path / "single", Recipe(nodes=1))
+    head = stopped(FakeNode(root / "single"), made, Answers(role="head", node_ip="10.0.0.1"))
+    run_node(head)
+    assert head.network.services == {}
+
+
+def test_differing_peers_are_told_before_the_server_starts(
+    head: FakeNode, worker: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connect(head, worker)
+    worker.mtu = 9000
+    run_node(head)
+    worker.reachable.add(("10.0.0.1", 6379))
+    run_node(worker)
+    head.ray = BOTH
+    run_serve(head)
+    assert head.server
+    said = capsys.readouterr().out.splitlines()
+    assert "the nodes differ:" in said
+    assert "10.0.0.2 (node1)  9000" in said
 
 
 def test_the_whole_command_is_told_before_it_is_run(head: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,6 +233,39 @@ def test_stopping_ends_the_container(head: FakeNode) -> None:
     halt_node(head)
     assert head.docker.containers == {}
     halt_node(head)
+
+
+# --- the GPUs
+
+
+def test_the_gpus_are_awake_before_the_container_starts(head: FakeNode) -> None:
+    """It does not survive a boot."""
+    head.nvidia.reboot()
+    run_node(head)
+    assert head.nvidia.persistence
+
+
+def test_nvidias_own_service_keeps_them_awake_where_it_runs(head: FakeNode) -> None:
+    head.nvidia.reboot()
+    head.systemd.states[PERSISTENCED] = "active"
+    run_node(head)
+    assert not head.nvidia.persistence
+
+
+def test_device_files_are_made_on_a_machine_without_a_display(head: FakeNode) -> None:
+    head.give_program("/usr/bin/nvidia-modprobe")
+    head.nvidia.has_device_files = False
+    run_node(head)
+    assert head.nvidia.has_device_files
+
+
+def test_gpus_that_stay_asleep_are_told_and_keep_nothing_from_starting(
+    head: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head.nvidia.gpus = 0
+    run_node(head)
+    assert "persistence mode stays off: No devices were found\n" in capsys.readouterr().out
+    assert CONTAINER in head.docker.containers
 
 
 # --- the server

@@ -7,7 +7,7 @@ import pytest
 from installer.errors import AirgapError, MalformedError, UsageError
 from installer.index.document import Index
 from installer.node.network import Address
-from installer.settings import Answers, NodeConfig, Site, decide_site, node_config, parse_site
+from installer.settings import Answers, NodeConfig, Site, decide_site, node_config, parse_site, wrong_options
 from tests.fakes.bundle import MadeBundle
 
 LOCAL = (Address("lo", "127.0.0.1"), Address("eth0", "10.0.0.1"))
@@ -78,6 +78,17 @@ def test_what_does_not_fit_together_is_refused(index: Index, answers: Answers, m
     with pytest.raises(UsageError) as caught:
         decide_site(answers, index, None, LOCAL)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(("answers", "message"), REFUSED, ids=[message for _, message in REFUSED])
+def test_what_is_refused_is_among_what_is_told_as_wrong(index: Index, answers: Answers, message: str) -> None:
+    assert any(message in str(error) for error in wrong_options(answers, index, None, LOCAL))
+
+
+def test_options_that_are_wrong_for_reasons_of_their_own_are_told_together(index: Index) -> None:
+    wrong = wrong_options(replace(HEAD, role="", data_dir="models", overrides=("port=1",)), index, None, LOCAL)
+    assert [str(error).split(":")[0] for error in wrong] == ["--role is missing", "--data-dir", "--set.port"]
+    assert wrong_options(HEAD, index, SITE, LOCAL) == []
 
 
 def test_the_hint_names_the_addresses_that_could_be_meant(index: Index) -> None:

@@ -8,7 +8,8 @@ import pytest
 from installer.node.paths import BINARIES, PROGRAM
 
 CLUSTER = ("vllm-airgap-node.service", "vllm-airgap-serve.service")
-ALL = (*CLUSTER, "containerd.service", "docker.service")
+RESUME = "vllm-airgap-resume.service"
+ALL = (*CLUSTER, RESUME, "containerd.service", "docker.service")
 
 
 def sections(unit: str) -> dict[str, dict[str, str]]:
@@ -36,6 +37,15 @@ def test_a_unit_restarts_for_ever_also_with_systemd_219(unit: str) -> None:
 def test_start_and_stop_go_through_the_program(unit: str) -> None:
     service = sections(unit)["Service"]
     assert service["ExecStart"].split()[0] == service["ExecStop"].split()[0] == PROGRAM
+
+
+def test_the_install_that_goes_on_after_a_reboot_waits_for_nothing_that_it_starts_itself() -> None:
+    """A unit that is ordered after or before one that it starts waits for itself."""
+    unit = sections(RESUME)
+    assert not set(CLUSTER) & set(unit["Unit"]["After"].split())
+    assert not {"Before", "Requires", "BindsTo", "PartOf"} & unit["Unit"].keys()
+    assert (unit["Service"]["Type"], unit["Service"]["ExecStart"]) == ("oneshot", f"{PROGRAM} resume")
+    assert "Restart" not in unit["Service"]
 
 
 @pytest.mark.parametrize("unit", ALL)

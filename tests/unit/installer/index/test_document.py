@@ -123,11 +123,22 @@ def test_an_unknown_field_is_malformed(path: Path) -> None:
         ("entrypoint", [1]),
         ("entrypoint", ["a\nb"]),
         ("entrypoint", None),
+        ("created", "2026-11-20"),
+        ("created", "2026-11-20T10:11:12"),
+        ("created", 1),
     ],
 )
 def test_what_an_image_runs_and_on_which_machines_is_read_strictly(field: str, value: object) -> None:
     with pytest.raises(MalformedError, match=f"image.{field}"):
         parse_index(encoded(changed(("image", field), value)))
+
+
+@pytest.mark.parametrize(
+    ("created", "seconds"),
+    [("", 0), ("1970-01-02T00:00:00Z", 86400), ("2026-13-40T00:00:00Z", 0), ("1969-01-01T00:00:00Z", 0)],
+)
+def test_when_an_image_was_made(created: str, seconds: float) -> None:
+    assert parse_index(encoded(changed(("image", "created"), created))).image.made_at == seconds
 
 
 @pytest.mark.parametrize("value", [0, 2, "1", True, None, 1.0])

@@ -4,7 +4,7 @@ import pytest
 
 from installer.errors import MalformedError, UsageError
 from installer.index.serve_args import OURS, WEAKENING
-from installer.index.settings import GCS_PORT, RAY_PORTS, ClusterSettings, ServeSettings, check_ports
+from installer.index.settings import GCS_PORT, RAY_PORTS, ClusterSettings, ServeSettings, check_ports, size_in_bytes
 from installer.index.strict import Place, Value
 
 
@@ -138,9 +138,12 @@ def test_values_that_a_shell_would_read_are_only_text() -> None:
     assert cluster(env={"NCCL_X": text}).env["NCCL_X"] == text
 
 
-@pytest.mark.parametrize("size", ["10g", "512m", "10.24g"])
-def test_a_size_for_docker(size: str) -> None:
+@pytest.mark.parametrize(
+    ("size", "in_bytes"), [("10g", 10 << 30), ("512m", 512 << 20), ("10.24g", int(10.24 * (1 << 30)))]
+)
+def test_a_size_for_docker(size: str, in_bytes: int) -> None:
     assert cluster(shm_size=size).shm_size == size
+    assert size_in_bytes(size) == in_bytes
 
 
 @pytest.mark.parametrize("size", ["10", "10G", "-1g", "1e3g", "10 g", "", "999999g"])

@@ -60,6 +60,28 @@ def test_what_it_runs_and_where_is_that_of_its_configuration(cache: Cache) -> No
     assert (image.entrypoint, image.architecture) == (("vllm", "serve"), "amd64")
 
 
+@pytest.mark.parametrize(
+    ("told", "created"),
+    [
+        ('"2026-11-20T10:11:12.123456789Z"', "2026-11-20T10:11:12Z"),
+        ('"2026-11-20T10:11:12+08:00"', "2026-11-20T02:11:12Z"),
+        ('"2026-11-20T10:11:12Z"', "2026-11-20T10:11:12Z"),
+        ('"0001-01-01T00:00:00Z"', ""),
+        ('"1970-01-01T00:00:00Z"', ""),
+        ('"0001-01-01T00:00:00+08:00"', ""),
+        ('"2026-13-40T10:11:12Z"', ""),
+        ('"yesterday"', ""),
+        ("5", ""),
+        ("null", ""),
+    ],
+)
+def test_when_it_was_made_is_what_its_configuration_says(cache: Cache, told: str, created: str) -> None:
+    """No clock is read, so that the same image always gives the same bundle."""
+    image = laid_out(cache, CONFIG.replace(b"{", f'{{"created": {told}, '.encode(), 1)).image
+    assert image.created == created
+    assert Image.read(Place.of(json.loads(json.dumps(image.document())), "image")) == image
+
+
 def test_an_entrypoint_of_several_lines_is_told_in_one(cache: Cache) -> None:
     entrypoint = json.dumps(["sh", "-c", "one\ntwo" + "x" * 10_000])
     config = CONFIG.replace(b'["vllm", "serve"]', entrypoint.encode())

@@ -1,0 +1,91 @@
+"""`bundle lint`."""
+
+import os
+from pathlib import Path
+
+import click
+
+from bundler.cache import Cache, cache_folder
+from bundler.cli import options
+from bundler.cli.findings import ended_by, exit_code_of, show, show_as_json
+from bundler.console import Console
+from bundler.findings import Finding
+from bundler.lint import Case, before_build, findings
+from bundler.lock import lock_path, read_lock
+from bundler.manifest import Manifest, read_manifest
+from bundler.site.checks import check
+from bundler.site.cluster import gpus_of
+from bundler.site.document import read_site
+from bundler.site.situation import Probed, situations
+
+
+@click.command()
+@options.manifest_argument
+@options.site_option
+@options.json_option
+@options.console_options
+def lint(console: Console, manifest: Path, sites: tuple[Path, ...], form: str) -> int:
+    """Say everything that is wrong with MANIFEST, and with its lock if there is one.
+
+    With --site also what would keep its bundle from being installed on the nodes that `bundle probe` wrote down; the
+    same checks are made again on the nodes. For that the lock must be there.
+    """
+    if form == "json":
+        return _lint_as_json(console, manifest, sites)
+    case = _case(read_manifest(manifest))
+    nodes = _nodes(case, sites)
+    found = _findings(case, nodes)
+    _show(case, nodes, found, console)
+    if not exit_code_of(found):
+        console.say(f"{manifest}: no problem found{_on(nodes)}")
+    return exit_code_of(found)
+
+
+def _lint_as_json(console: Console, manifest: Path, sites: tuple[Path, ...]) -> int:
+    with ended_by("manifest-form", manifest, console):
+        parsed = read_manifest(manifest)
+    with ended_by("lint-stopped", manifest, console):
+        case = _case(parsed)
+        nodes = _nodes(case, sites)
+        found = _findings(case, nodes)
+    show_as_json(found, case.backend, console, nodes=[_document(node) for node in nodes] if sites else None)
+    return exit_code_of(found)
+
+
+def _case(manifest: Manifest) -> Case:
+    return before_build(manifest, read_lock(lock_path(manifest.path)), Cache(cache_folder(os.environ)))
+
+
+def _nodes(case: Case, sites: tuple[Path, ...]) -> tuple[Probed, ...]:
+    return situations(case, [read_site(path) for path in sites]) if sites else ()
+
+
+def _findings(case: Case, nodes: tuple[Probed, ...]) -> tuple[Finding, ...]:
+    return (*findings(case), *(check(nodes) if nodes else ()))
+
+
+def _show(case: Case, nodes: tuple[Probed, ...], found: tuple[Finding, ...], console: Console) -> None:
+    show(found, console)
+    if case.backend:
+        console.say(f"backend: {case.backend.words}")
+    for node in nodes:
+        system = node.facts.system
+        console.say(
+            f"{node.at.member.role}: {node.name}, {gpus_of(node)}, driver {node.facts.driver.loaded or 'none'}, "
+            f"{system.title}, Linux {system.kernel}"
+        )
+
+
+def _on(nodes: tuple[Probed, ...]) -> str:
+    return f", nor for {' and '.join(node.name for node in nodes)}" if nodes else ""
+
+
+def _document(node: Probed) -> dict[str, object]:
+    return {
+        "name": node.name,
+        "role": node.at.member.role,
+        "file": str(node.site.path),
+        "kernel": node.facts.system.kernel,
+        "driver": node.facts.driver.loaded,
+        "gpus": gpus_of(node),
+    }

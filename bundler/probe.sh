@@ -1,0 +1,477 @@
+#!/bin/sh
+# Writes down what this machine is, so that a bundle can be checked against it before anybody travels with one.
+#
+#   sh probe.sh [FILE]     writes FILE, or else site.json beside this script; - is standard output
+#
+# Run it on each GPU node, as root if you can, and carry each FILE to the connected machine. There:
+#   bundle lint MANIFEST --site FILE [--site FILE ...]
+#
+# It changes nothing but FILE, which is made anew, readable by its owner alone (mode 0600), and never replaces another
+# file. It sends nothing anywhere. A command gets some seconds, where there is `timeout`; of each answer 256 KiB count.
+#
+# FILE is text (JSON) and holds the raw answers to the questions in `look`, at the end of this script:
+#   system    release, kernel, C library, systemd, SELinux, Secure Boot, clock, where some programs are
+#   storage   mount points with their devices, file systems, sizes and flags; memory
+#   network   host name and its addresses, interfaces with MTU and IPv4 addresses, default route, TCP ports that
+#             somebody listens on, names of RDMA devices, whether firewalld or ufw is on
+#   GPUs      all devices of the PCI bus by their numbers; GPUs as nvidia-smi tells them, and who holds their memory
+#   driver    NVIDIA's module and what has to do with it: nouveau, Secure Boot, compiler, kernel headers, services
+#   docker    versions, packages and state of docker, containerd, toolkit; names and images of docker's containers
+#
+# Left out, by the filters below, before anything is written: serial numbers and hardware addresses; the end of GPU
+# UUIDs; environment, command lines, labels and mounts of containers; proxies and registries of docker; folders of
+# programs on the GPUs; values of mount options; all of the kernel's command line and of modprobe.d that is not about
+# nouveau; addresses that connections lead to; names of users. A mount point or host name may tell one all the same.
+
+set -u
+umask 077
+LC_ALL=C
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL PATH
+root= # tests look below another one
+most=262144 # bytes of one answer
+most_words=4096 # bytes of what a command says on standard error
+line_end='
+'
+
+# --- filters: what of an answer is written
+
+all() { cat; }
+
+no_hardware_address() { sed 's/\\  *link\/.*//'; }
+
+listening() { awk '$4 == "0A"'; }
+
+about_nouveau() { grep nouveau; }
+
+words_about_nouveau() { tr -s ' ' '\n' | grep nouveau | tr '\n' ' '; }
+
+nvidia_and_nouveau() { awk '$1 ~ /^(nvidia|nouveau)/ { print $1, $2, $3, "-" }'; }
+
+mark_of_container() { tr '\0' '\n' | grep '^container='; }
+
+flags_without_values() {
+    awk '{
+        count = split($4, options, ",")
+        flags = ""
+        for (i = 1; i <= count; i++) if (options[i] !~ /=/) flags = flags (flags == "" ? "" : ",") options[i]
+        print $1, $2, $3, (flags == "" ? "-" : flags), 0, 0
+    }'
+}
+
+short_uuid() { sed 's/\(GPU\|MIG\)-\([0-9a-f]\{4\}\)[0-9a-f/-]*/\1-\2/g'; }
+
+short_uuid_and_name() { short_uuid | sed 's/^\(.*, \)\([^,]*\/\)\([^/]*\)$/\1\3/'; }
+
+brand() { grep '<product_brand>'; }
+
+secure_boot() { grep '^SecureBoot-'; }
+
+locks_of_displays() { grep '^\.X[0-9]*-lock$'; }
+
+of_info() { members ServerVersion DockerRootDir Driver CgroupDriver Runtimes ServerErrors; }
+
+of_containers() { members Names Image State Status Labels; }
+
+members() { # NAMES: of each line, which is a JSON object, these members; of Labels our own alone
+    awk -v wanted=" $* " '
+        function keep(member,    name) {
+            if (!match(member, /^ *"[A-Za-z]*" *:/)) return
+            name = substr(member, 1, RLENGTH)
+            gsub(/[ ":]/, "", name)
+            if (index(wanted, " " name " ") == 0) return
+            if (name == "Labels")
+                member = "\"Labels\":\"" (match(member, /vllm-airgap=[^,"]*/) ? substr(member, RSTART, RLENGTH) : "") "\""
+            kept = kept (kept == "" ? "" : ",") member
+        }
+        substr($0, 1, 1) == "{" {
+            kept = ""
+            depth = quoted = 0
+            start = 2
+            size = length($0)
+            for (i = 1; i <= size; i++) {
+                char = substr($0, i, 1)
+                if (quoted) {
+                    if (char == "\\") i++
+                    else if (char == "\"") quoted = 0
+                }
+                else if (char == "\"") quoted = 1
+                else if (char == "{" || char == "[") depth++
+                else if (char == "}" || char == "]") {
+                    if (--depth == 0) keep(substr($0, start, i - start))
+                }
+                else if (char == "," && depth == 1) {
+                    keep(substr($0, start, i - start))
+                    start = i + 1
+                }
+            }
+            print "{" kept "}"
+        }
+    '
+}
+
+# --- JSON: each byte is the character of its number, so that any byte survives
+
+quoting='
+    BEGIN {
+        for (n = 0; n < 256; n++) char[n] = (n < 32 || n > 126) ? sprintf("\\u%04x", n) : sprintf("%c", n)
+        char[9] = "\\t"
+        char[10] = "\\n"
+        char[34] = "\\\""
+        char[92] = "\\\\"
+    }
+'
+
+quote() { # BYTES: standard input as a string, of its first BYTES
+    { od -An -v -tu1 -N "$1"; cat >/dev/null; } | awk "$quoting"'
+        { for (i = 1; i <= NF; i++) said[NR] = said[NR] char[$i] }
+        END {
+            printf "\""
+            for (i = 1; i <= NR; i++) printf "%s", said[i]
+            print "\""
+        }
+    '
+}
+
+quote_lines() { # standard input as a list of strings, one for each line
+    { od -An -v -tu1 -N "$most"; cat >/dev/null; } | awk "$quoting"'
+        BEGIN { printf "[" }
+        {
+            for (i = 1; i <= NF; i++) {
+                if ($i != 10 && !inside) printf "%s", (count++ ? ", \"" : "\"")
+                if ($i == 10 && inside) printf "\""
+                if ($i != 10) printf "%s", char[$i]
+                inside = $i != 10
+            }
+        }
+        END { print (inside ? "\"]" : "]") }
+    '
+}
+
+quote_word() { # WORD: quickly, where nothing in it needs care
+    case $1 in
+        *[!A-Za-z0-9/._:@=+-]*) printf '%s' "$1" | quote "$most" ;;
+        *) printf '"%s"\n' "$1" ;;
+    esac
+}
+
+write_down() { # MEMBERS of the next entry
+    [ "$entries" = 0 ] || printf ',\n'
+    entries=$((entries + 1))
+    printf '{%s}' "$1"
+}
+
+# --- the questions
+
+ask() { ask_for all "$@"; } # SECONDS COMMAND ...
+
+ask_for() { # FILTER SECONDS COMMAND ...: leaves in `said` and `complained` what it wrote, as JSON strings
+    filter=$1
+    seconds=$2
+    shift 2
+    said='""'
+    complained='""'
+    asked=$(printf '%s\n' "$@" | quote_lines)
+    look_for "$1"
+    if [ -z "$place" ]; then
+        complained=$(quote_word "$1: not found")
+        write_down "\"ask\": $asked, \"code\": 127, \"out\": $said, \"err\": $complained"
+        return
+    fi
+    # The code, then the output, then the complaints: a line each, as one ends before the next begins.
+    told=$({
+        complaints=$({
+            { run "$@" 3>&-; printf '%s\n' "$?" >&3; } | "$filter" 2>/dev/null | quote "$most" >&3
+        } 2>&1 | quote "$most_words" 3>&-)
+        printf '%s\n' "$complaints"
+    } 3>&1)
+    code=${told%%"$line_end"*}
+    told=${told#*"$line_end"}
+    said=${told%%"$line_end"*}
+    complained=${told#*"$line_end"}
+    late=
+    case $limit,$code in timeout,124 | timeout,137) late=", \"late\": $seconds" ;; esac
+    write_down "\"ask\": $asked, \"code\": $code$late, \"out\": $said, \"err\": $complained"
+}
+
+run() { # COMMAND ..., below another root if it is a path; it sees nothing of our environment
+    case $1 in
+        /*) program=$root$1; shift; set -- "$program" "$@" ;;
+    esac
+    [ "$limit" = none ] || set -- timeout -k 1 "$seconds" "$@"
+    env -i PATH="$PATH" LC_ALL=C HOME=/root "$@" </dev/null
+}
+
+see() { see_for all "$1"; } # FILE
+
+see_for() { # FILTER FILE
+    path=$(quote_word "$2")
+    if ! [ -e "$root$2" ]; then
+        write_down "\"read\": $path, \"absent\": true"
+    elif [ -d "$root$2" ] || ! [ -r "$root$2" ]; then
+        write_down "\"read\": $path, \"unreadable\": true"
+    else
+        text=$({ "$1" <"$root$2" | quote "$most"; } 2>/dev/null)
+        write_down "\"read\": $path, \"text\": $text"
+    fi
+}
+
+see_whether() { # FILE is there, whatever is in it
+    if [ -f "$root$1" ]; then
+        write_down "\"read\": $(quote_word "$1"), \"text\": \"\""
+    else
+        see "$1"
+    fi
+}
+
+list() { list_for all "$1"; } # FOLDER
+
+list_for() { # FILTER FOLDER
+    # shellcheck disable=SC2012  # find has no -maxdepth in POSIX
+    names=$({ ls -A "$root$2/" | "$1" | quote_lines; } 2>/dev/null)
+    write_down "\"names\": $(quote_word "$2"), \"are\": $names"
+}
+
+find_on_path() { # PROGRAM ...
+    for name; do
+        look_for "$name"
+        write_down "\"finds\": \"$name\", \"at\": $(quote_word "$place")"
+    done
+}
+
+look_for() { # PROGRAM: leaves in `place` where it is, "" where it is not
+    place=
+    case $1 in
+        /*) if [ -f "$root$1" ] && [ -x "$root$1" ]; then place=$1; fi; return ;;
+    esac
+    colon_between=$PATH:
+    while [ -n "$colon_between" ]; do
+        folder=${colon_between%%:*}
+        colon_between=${colon_between#*:}
+        if [ -f "$folder/$1" ] && [ -x "$folder/$1" ]; then
+            place=${folder#"$root"}/$1
+            return
+        fi
+    done
+}
+
+owned=
+ask_owner() { # FILE: of which package it is; asked once
+    case "$line_end$owned" in *"$line_end$1$line_end"*) return ;; esac
+    owned=$owned$1$line_end
+    ask 5 dpkg-query -S "$1"
+    ask 5 rpm -qf --queryformat '%{NAME}\n' "$1"
+}
+
+ask_program() { # PROGRAM: its version and package
+    find_on_path "$1"
+    [ -n "$place" ] || return 0
+    path=$place
+    ask 5 "$path" --version
+    ask_owner "$path"
+}
+
+ask_nvidia_smi() { # an old driver names the first field that it does not know, and tells nothing
+    fields=index,uuid,driver_version,memory.total,memory.used,compute_cap,pci.bus_id
+    fields=$fields,mig.mode.current,persistence_mode,ecc.mode.current,name
+    tries=12
+    while [ "$tries" -gt 0 ]; do
+        ask_for short_uuid 20 nvidia-smi "--query-gpu=$fields" --format=csv
+        unknown=$said$complained
+        case $unknown in
+            *'Field \"'*'\" is not a valid field to query'*) ;;
+            *) break ;;
+        esac
+        unknown=${unknown#*Field \\\"}
+        fields=$(printf '%s' ",$fields," | sed "s/,${unknown%%\\*},/,/; s/^,//; s/,\$//")
+        tries=$((tries - 1))
+    done
+    ask_for short_uuid_and_name 20 nvidia-smi --query-compute-apps=pid,gpu_uuid,used_memory,process_name --format=csv
+    ask_for brand 20 nvidia-smi -q -x -i 0
+}
+
+look() {
+    # system
+    see /etc/os-release
+    see /usr/lib/os-release
+    ask 5 uname -rm
+    kernel=${said#\"}
+    kernel=${kernel%%[ \"]*}
+    ask 5 getconf GNU_LIBC_VERSION
+    list /run/systemd
+    ask 5 systemctl --version
+    see_for flags_without_values /proc/mounts
+    see_whether /.dockerenv
+    see_whether /run/.containerenv
+    see /run/systemd/container
+    see_for mark_of_container /proc/1/environ
+    see /sys/fs/selinux/enforce
+    list_for secure_boot /sys/firmware/efi/efivars
+    ask 5 od -An -tu1 /sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c
+    ask 5 date +%s
+    find_on_path apt-get dpkg dpkg-query rpm snap systemctl journalctl getent groupadd ip iptables nft tar xz
+    find_on_path modprobe modinfo depmod dracut update-initramfs mokutil restorecon
+    find_on_path nvidia-uninstall nvidia-persistenced docker podman
+
+    # storage
+    ask 3 df -kP
+    ask 3 df -klP
+    see /proc/meminfo
+
+    # network
+    ask 5 ip -o -4 addr show
+    ask_for no_hardware_address 5 ip -o link show
+    ask 5 ip -4 route show default
+    see /proc/sys/kernel/hostname
+    host=
+    [ ! -r "$root/proc/sys/kernel/hostname" ] || read -r host <"$root/proc/sys/kernel/hostname" || :
+    if [ -n "$host" ]; then
+        ask 2 getent ahostsv4 "$host"
+        ask 5 getent -s files ahostsv4 "$host"
+    fi
+    ask 5 systemctl is-active firewalld.service ufw.service
+    see /etc/ufw/ufw.conf
+    see_for listening /proc/net/tcp
+    see_for listening /proc/net/tcp6
+    list /sys/class/infiniband
+    see /proc/sys/net/ipv4/ip_local_port_range
+
+    # GPUs
+    list /sys/bus/pci/devices
+    for device in "$root"/sys/bus/pci/devices/*; do
+        [ ! -e "$device" ] || see "${device#"$root"}/uevent"
+    done
+    find_on_path nvidia-smi
+    nvidia_smi=$place
+    [ -z "$nvidia_smi" ] || ask_nvidia_smi
+
+    # driver
+    see /proc/driver/nvidia/version
+    see /sys/module/nvidia/version
+    see_for nvidia_and_nouveau /proc/modules
+    for module in nvidia nvidia-current; do
+        ask 5 modinfo "$module"
+        file=$(printf '%s' "$said" | sed -n 's/^"filename: *\(\/[^\\"]*\).*/\1/p')
+        [ -z "$file" ] || ask_owner "$file"
+    done
+    if [ -n "$nvidia_smi" ]; then
+        ask_owner "$nvidia_smi"
+        ask 5 readlink -f "$nvidia_smi"
+        behind=$(printf '%s' "$said" | sed -n 's/^"\(\/[^\\"]*\).*/\1/p')
+        [ -z "$behind" ] || ask_owner "$behind"
+    fi
+    for folder in /etc/modprobe.d /run/modprobe.d /usr/lib/modprobe.d /lib/modprobe.d; do
+        settings=$folder
+        list "$settings"
+        for file in "$root$settings"/*.conf "$root$settings"/.*.conf; do
+            [ ! -e "$file" ] || see_for about_nouveau "${file#"$root"}"
+        done
+    done
+    see_for words_about_nouveau /proc/cmdline
+    see_whether "/lib/modules/$kernel/build/Makefile"
+    find_on_path cc gcc make ld dkms
+    find_on_path nv-fabricmanager
+    [ -z "$place" ] || ask 5 "$place" --version
+    ask 5 systemctl is-active nvidia-fabricmanager.service nvidia-persistenced.service display-manager.service
+    list /run/nvidia-persistenced
+    list_for locks_of_displays /tmp
+    for file in "$root"/tmp/.X*-lock; do
+        [ -f "$file" ] || continue
+        see "${file#"$root"}"
+        process=
+        read -r process <"$file" || :
+        case $process in '' | *[!0-9]*) ;; *) list "/proc/$process" ;; esac
+    done
+
+    # docker
+    ask 5 systemctl is-active docker.service docker.socket kubelet.service k3s.service k3s-agent.service \
+        rke2-server.service rke2-agent.service
+    units=$said
+    ask_program dockerd
+    ask_program containerd
+    ask_program nvidia-ctk
+    list /snap/docker/current/bin
+    [ ! -e "$root/snap/docker/current/bin/dockerd" ] || ask 5 /snap/docker/current/bin/dockerd --version
+    case $units in
+        '"active\n'*) ask_docker ;;
+        '"'*'\nactive\n'*) case ${units#*\\n} in 'active\n'*) ;; *) ask_docker ;; esac ;; # asked, the socket would start it
+        *) ask_docker ;;
+    esac
+}
+
+ask_docker() {
+    ask_for of_info 10 docker info --format '{{json .}}'
+    ask_for of_containers 10 docker ps --all --no-trunc --format '{{json .}}'
+}
+
+document() {
+    entries=0
+    printf '{"format": 1, "root": %s, "seen": [\n' "$by_root"
+    look
+    printf '\n]}\n'
+}
+
+# --- what is written, and where
+
+tell() { printf '%s\n' "$*" >&2; }
+
+main() {
+    target=${1-}
+    if [ $# -gt 1 ] || { [ "$target" != - ] && [ "${target#-}" != "$target" ]; }; then
+        tell "usage: sh probe.sh [FILE]     - is standard output"
+        exit 2
+    fi
+    case $target,$0 in
+        ,*/*.sh) target=${0%/*}/site.json ;;
+        ,*) target=site.json ;;
+    esac
+    for tool in awk cat env grep ls od sed tr; do
+        look_for "$tool"
+        if [ -z "$place" ]; then
+            tell "error: $tool is not on this machine, and no answer can be written down without it"
+            exit 7
+        fi
+    done
+    limit=none
+    if timeout -k 1 5 true 2>/dev/null; then limit=timeout; fi
+    by_root=false
+    if [ "$(id -u 2>/dev/null)" = 0 ]; then by_root=true; fi
+
+    if [ "$target" = - ]; then
+        document
+    else
+        write "$target"
+    fi
+    if [ "$by_root" = false ]; then
+        tell "not run as root: what docker runs, and some kinds of container, cannot be seen then;"
+        tell "better remove this answer and run the same by root"
+    fi
+    [ "$limit" = timeout ] || tell "without timeout (coreutils) nothing ends a command that hangs"
+}
+
+write() { # TARGET
+    if [ -e "$1" ] || [ -L "$1" ]; then
+        tell "error: $1 is there already and is left as it is"
+        case $1 in */*) folder=${1%/*}/ ;; *) folder= ;; esac
+        tell "hint: name another: sh $0 $folder$(uname -n).json"
+        exit 2
+    fi
+    aside=$1.partial
+    trap 'rm -f -- "$aside"' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' HUP TERM
+    rm -f -- "$aside"
+    if ! (set -C; : >"$aside"); then
+        tell "error: nothing can be written there; name another file: sh $0 FILE"
+        exit 7
+    fi
+    if ! document >"$aside" || ! mv -- "$aside" "$1"; then
+        tell "error: $1 could not be written as a whole"
+        exit 7
+    fi
+    tell "$1: what there is to know of $(uname -n), $(wc -c <"$1" | tr -d ' ') bytes of text; nothing else was changed."
+    tell "Read it if you like. Then carry it to the connected machine and type there:"
+    tell "  bundle lint MANIFEST --site ${1##*/}"
+}
+
+main "$@"

@@ -1,0 +1,27 @@
+"""NVIDIA's own services, which hold the GPUs: stopped for another driver, and remembered until they run again."""
+
+from installer.node import Node
+from installer.node.paths import STATE
+from installer.systemd import is_active, stop_unit
+
+PERSISTENCED, FABRIC_MANAGER = "nvidia-persistenced.service", "nvidia-fabricmanager.service"
+SERVICES = ("nvidia-dcgm.service", "dcgm.service", FABRIC_MANAGER, PERSISTENCED)  # in the order in which they stop
+_STOPPED = f"{STATE}/stopped-services"
+
+
+def stop_services(node: Node) -> None:
+    """What is stopped is on disk before that: nothing else could tell a killed run's successor."""
+    before = stopped_services(node)
+    now = tuple(unit for unit in SERVICES if unit in before or is_active(node, unit))
+    if now != before:
+        node.place(_STOPPED, "".join(f"{unit}\n" for unit in now).encode())
+    for unit in now:
+        stop_unit(node, unit)
+
+
+def stopped_services(node: Node) -> tuple[str, ...]:
+    return tuple((node.read(_STOPPED) or b"").decode().split())
+
+
+def forget_stopped_services(node: Node) -> None:
+    node.at(_STOPPED).unlink(missing_ok=True)

@@ -1,0 +1,111 @@
+"""A question to another node, and knocks at its ports: every wait has an end, every answer a greatest size."""
+
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+
+OPEN, REFUSED, SILENT, BROKEN = "open", "refused", "silent", "broken"
+_CONNECT_SECONDS = 1.5  # Linux sends a lost SYN again after 1 s
+_TRIES = 100  # of a port that the kernel chooses
+
+
+@dataclass(frozen=True)
+class Knock:
+    """How a port answered. Refused says that a machine is there; silent is lost, rejected or nobody there.
+
+    Broken is a connection that the other side ended before it said anything.
+    """
+
+    state: str
+    why: str = ""
+
+
+class NoAnswerError(Exception):
+    """The port did not open."""
+
+    def __init__(self, knock: Knock) -> None:
+        super().__init__(knock.why)
+        self.knock = knock
+
+
+@dataclass(frozen=True)
+class Route:
+    """From which of our addresses, to whom. The other node sees the first."""
+
+    source: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Heard:
+    """``whole`` is whether the other side said that this is all."""
+
+    data: bytes
+    whole: bool
+
+
+def knock(route: Route) -> Knock:
+    try:
+        with _connected(route):
+            return Knock(OPEN)
+    except NoAnswerError as error:
+        return error.knock
+
+
+@contextmanager
+def asked(route: Route, question: bytes, largest: int, seconds: float) -> Iterator[Heard]:
+    """Ask one thing; as long as we are inside, the other side keeps open what it opened for us.
+
+    Raises NoAnswerError where the port does not open, or the other side breaks off. What does not come in time is an
+    answer that is not whole.
+    """
+    with _connected(route) as line:
+        deadline = time.monotonic() + seconds
+        with suppress(OSError):  # the answer, or none, tells
+            line.settimeout(seconds / 2)  # of all that is to be sent
+            line.sendall(question)
+        yield _all_of(line, largest, deadline)
+
+
+@contextmanager
+def open_ports(ip: str, count: int, avoid: Iterable[int]) -> Iterator[tuple[int, ...]]:
+    """Ports that the kernel chooses, at this address; the kernel itself takes the calls, nobody reads them."""
+    with ExitStack() as stack:
+        yield tuple(stack.enter_context(_any_door(ip, avoid)).getsockname()[1] for _ in range(count))
+
+
+def _any_door(ip: str, avoid: Iterable[int]) -> socket.socket:
+    for _ in range(_TRIES):
+        door = socket.create_server((ip, 0), backlog=2)
+        if door.getsockname()[1] not in avoid:
+            return door
+        door.close()
+    raise OSError(f"no port is free at {ip}")
+
+
+def _connected(route: Route) -> socket.socket:
+    try:
+        return socket.create_connection((route.host, route.port), _CONNECT_SECONDS, (route.source, 0))
+    except ConnectionRefusedError as error:
+        raise NoAnswerError(Knock(REFUSED, str(error.strerror))) from None
+    except OSError as error:
+        raise NoAnswerError(Knock(SILENT, error.strerror or f"no answer in {_CONNECT_SECONDS} s")) from None
+
+
+def _all_of(line: socket.socket, largest: int, deadline: float) -> Heard:
+    data = b""
+    while len(data) <= largest and (left := deadline - time.monotonic()) > 0:
+        line.settimeout(left)
+        try:
+            piece = line.recv(min(1 << 16, largest + 1 - len(data)))
+        except TimeoutError:
+            break
+        except OSError as error:
+            raise NoAnswerError(Knock(BROKEN, error.strerror or "it broke off")) from None
+        if not piece:
+            return Heard(data, whole=True)
+        data += piece
+    return Heard(data[:largest], whole=False)

@@ -1,0 +1,39 @@
+"""What a look between the nodes found, in the words of preflight."""
+
+from collections.abc import Iterator, Sequence
+
+from installer.node import Node
+from installer.peers.comparison import differing, table
+from installer.peers.identity import Identity
+from installer.peers.probe import Probe, probe_all
+from installer.peers.words import blocked_now, not_probed, opening
+from installer.preflight.finding import Finding, problem, warning
+
+_LISTEN = (
+    "on each of them, before or after its install: sh install --bundle FOLDER preflight --listen --role ROLE "
+    "--nodes IP,IP,... (installed: vllm-airgap preflight --listen); then this here again"
+)
+
+
+def look_between(node: Node, own: Identity, peers: Sequence[str], count: int) -> tuple[Finding, ...]:
+    """``count`` is how many nodes the cluster has; an absent peer is a warning, it may be switched on tomorrow."""
+    if count == 1:
+        return ()
+    if not peers:
+        unknown = f"the addresses of the other {count - 1} nodes are not known here"
+        return (warning("peers-not-probed", unknown, "--nodes IP,IP,... lists all, head first"),)
+    probes = probe_all(node, own.ip, peers)
+    return tuple(findings_of(probes, own))
+
+
+def findings_of(probes: Sequence[Probe], own: Identity) -> Iterator[Finding]:
+    for found in probes:
+        if found.blocks:
+            what, fix = "; ".join(map(blocked_now, found.blocks)), "; ".join(map(opening, found.blocks))
+            yield problem("peer-unreachable", what, fix)
+    if absent := [found for found in probes if found.absent]:
+        yield warning("peers-not-probed", f"not probed: {not_probed(absent)}", _LISTEN)
+    known = (own, *(found.identity for found in probes if found.identity is not None))
+    if columns := differing(known):
+        what = "\n".join((f"the nodes differ in: {', '.join(columns)}", *table(known)))
+        yield warning("peer-differs", what, "the same bundle and driver on every node, the same MTU, clocks set")

@@ -1,0 +1,147 @@
+"""One node asks another: whether every kind of connection gets through, both ways, and who is there."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from installer.errors import AirgapError
+from installer.index.settings import FIXED_PORTS, PEER_PORT
+from installer.index.strict import Place
+from installer.node import Node
+from installer.node.calls import BROKEN, REFUSED, SILENT, Heard, Knock, NoAnswerError, Route
+from installer.node.calls import OPEN as IS_OPEN
+from installer.peers.identity import Identity
+from installer.peers.questions import (
+    BACK,
+    ECHO,
+    IDENTITY,
+    LARGEST_ANSWER,
+    LONG,
+    OPEN,
+    PORTS,
+    Question,
+    read_answer,
+    read_ports,
+    write_question,
+)
+
+_SECONDS = 5  # for one answer, once the port opened
+_AT_ONCE = 32  # peers
+_NEIGHBOUR_TRIES = 8  # seconds; the kernel asks a neighbour that it has not heard of for a while after 5 s, 3 times
+_UNSURE = ("STALE", "DELAY", "PROBE")
+PORT, PACKETS = "port", "packets"
+
+
+@dataclass(frozen=True)
+class Block:
+    """What does not get from ``source`` to ``target``: a port, or (``kind`` PACKETS) full packets."""
+
+    source: str
+    target: str
+    kind: str
+    port: int = PEER_PORT
+
+
+@dataclass(frozen=True)
+class Probe:
+    """``absent`` is why a peer could not be probed, after it says how its port answered at first (``knock``)."""
+
+    peer: str
+    identity: Identity | None = None
+    absent: str = ""
+    knock: str = IS_OPEN
+    blocks: tuple[Block, ...] = ()
+
+
+def probe_all(node: Node, own: str, peers: Sequence[str]) -> tuple[Probe, ...]:
+    """Takes as long as the slowest."""
+    with ThreadPoolExecutor(max_workers=max(1, min(len(peers), _AT_ONCE))) as pool:
+        return tuple(pool.map(lambda peer: probe(node, own, peer), peers))
+
+
+def probe(node: Node, own: str, peer: str) -> Probe:
+    greeting = ask_identity(node, own, peer)
+    if greeting.identity is None:
+        return greeting
+    try:
+        blocks = tuple(block for look in (_back, _out, _echo) for block in look(node, own, peer))
+    except (AirgapError, NoAnswerError) as error:
+        return Probe(peer, greeting.identity, absent=f"broke off: {error}")
+    return Probe(peer, greeting.identity, blocks=blocks)
+
+
+def identities(node: Node, own: str, peers: Sequence[str]) -> tuple[Probe, ...]:
+    """Only who is there."""
+    with ThreadPoolExecutor(max_workers=max(1, min(len(peers), _AT_ONCE))) as pool:
+        return tuple(pool.map(lambda peer: ask_identity(node, own, peer), peers))
+
+
+def ask_identity(node: Node, own: str, peer: str) -> Probe:
+    try:
+        with _asked(node, own, peer, Question(IDENTITY)) as heard:
+            return Probe(peer, Identity.read(_answer(heard)))
+    except NoAnswerError as error:
+        return _unheard(node, own, peer, error.knock)
+    except AirgapError as error:
+        return Probe(peer, absent=f"answers, but: {error}")
+
+
+def _back(node: Node, own: str, peer: str) -> Iterator[Block]:
+    with node.open_ports(own, PORTS, FIXED_PORTS) as ports, _asked(node, own, peer, Question(BACK, ports)) as heard:
+        reached = read_ports(_answer(heard), "reached")
+    yield from (Block(peer, own, PORT, port) for port in ports[len(reached) :][:1])
+
+
+def _out(node: Node, own: str, peer: str) -> Iterator[Block]:
+    with _asked(node, own, peer, Question(OPEN)) as heard:
+        for port in read_ports(_answer(heard), "ports"):
+            if node.knock(Route(own, peer, port)).state != IS_OPEN:
+                yield Block(own, peer, PORT, port)
+                return
+
+
+def _echo(node: Node, own: str, peer: str) -> Iterator[Block]:
+    """What came of the answer tells which way is too narrow."""
+    with _asked(node, own, peer, Question(ECHO)) as heard:
+        if not heard.whole and b"\n" not in heard.data:
+            yield Block(own, peer, PACKETS)
+            return
+        _answer(heard)
+        if not heard.whole or len(heard.data) < LONG:
+            yield Block(peer, own, PACKETS)
+
+
+@contextmanager
+def _asked(node: Node, own: str, peer: str, question: Question) -> Iterator[Heard]:
+    route = Route(own, peer, PEER_PORT)
+    with node.asked(route, write_question(question), LARGEST_ANSWER, _SECONDS) as heard:
+        yield heard
+
+
+def _answer(heard: Heard) -> Place:
+    return read_answer(heard.data)
+
+
+def _unheard(node: Node, own: str, peer: str, knock: Knock) -> Probe:
+    if knock.state == REFUSED:
+        return Probe(peer, absent=f"is there, and nobody answers at its port {PEER_PORT}", knock=REFUSED)
+    if knock.state == BROKEN:
+        return Probe(peer, absent=f"broke off ({knock.why}): many may be asking it at once", knock=BROKEN)
+    if is_there(node, peer):
+        return Probe(peer, blocks=(Block(own, peer, PORT),), knock=SILENT)
+    absent = f"does not answer at all ({knock.why}): it is off, or a firewall drops everything"
+    return Probe(peer, absent=absent, knock=SILENT)
+
+
+def is_there(node: Node, peer: str) -> bool:
+    """Whether a neighbour answers ARP, as every machine does whatever its firewall; one behind a router is not told.
+
+    An old entry says nothing until the kernel has asked again.
+    """
+    for _ in range(_NEIGHBOUR_TRIES):
+        state = node.ask("ip", "-4", "neigh", "show", peer).stdout.split()[-1:]
+        if not state or state[0] not in _UNSURE:
+            return state == ["REACHABLE"]
+        node.sleep(1)
+    return False

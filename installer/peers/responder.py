@@ -1,0 +1,96 @@
+"""Answers other nodes: who this one is, and whether its ports and theirs can be reached."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from installer.errors import MalformedError
+from installer.index.settings import FIXED_PORTS, PEER_PORT
+from installer.node import Node
+from installer.node.answering import Limits
+from installer.node.calls import OPEN as IS_OPEN
+from installer.node.calls import Route
+from installer.peers.identity import Identity
+from installer.peers.questions import (
+    BACK,
+    ECHO,
+    IDENTITY,
+    LONGEST_LINE,
+    PORTS,
+    Question,
+    read_question,
+    write_answer,
+    write_echo,
+    write_refusal,
+)
+from installer.settings import NodeConfig
+
+LIMITS = Limits(line=LONGEST_LINE, seconds=10, at_once=32, per_source=8)
+_PATIENCE = 5  # seconds between two tries to have the port
+
+
+@dataclass(frozen=True)
+class Responder:
+    """``peers`` may ask, or anybody where they are not known. ``tell`` hears who asked who we are."""
+
+    node: Node
+    identity: Identity
+    peers: frozenset[str]
+    tell: Callable[[str], None] = lambda _source: None
+
+    @contextmanager
+    def answer(self, line: bytes, source: str) -> Iterator[bytes]:
+        """Never raises for what others send. Connects back to ``source`` and to nobody else."""
+        try:
+            question = read_question(line)
+        except MalformedError as error:
+            yield write_refusal(str(error))
+            return
+        if self.peers and source not in self.peers:
+            yield write_refusal(f"{source} is not one of the --nodes of {self.identity.ip}")
+            return
+        with self._answer(question, source, len(line)) as reply:
+            yield reply
+
+    @contextmanager
+    def _answer(self, question: Question, source: str, size: int) -> Iterator[bytes]:
+        match question.ask:
+            case ask if ask == IDENTITY:
+                self.tell(source)
+                yield write_answer(replace(self.identity, clock=self.node.date()).document())
+            case ask if ask == BACK:
+                yield write_answer({"reached": list(self._reached(source, question.ports))})
+            case ask if ask == ECHO:
+                yield write_echo(size)
+            case _:
+                with self.node.open_ports(self.identity.ip, PORTS, FIXED_PORTS) as ports:
+                    yield write_answer({"ports": list(ports)})
+
+    def _reached(self, source: str, ports: tuple[int, ...]) -> Iterator[int]:
+        """Up to the first that is not: what is closed costs time."""
+        for port in ports:
+            if self.node.knock(Route(self.identity.ip, source, port)).state != IS_OPEN:
+                return
+            yield port
+
+
+def responder_of(
+    node: Node, config: NodeConfig, identity: Identity, tell: Callable[[str], None] = lambda _source: None
+) -> Responder:
+    return Responder(node, identity, frozenset((*config.nodes, config.node_ip) if config.nodes else ()), tell)
+
+
+def respond_for_ever(responder: Responder, say: Callable[[str], None]) -> None:
+    """A taken port is asked for again and again: somebody may be listening by hand, or the address comes late."""
+    node, ip, said = responder.node, responder.identity.ip, ""
+    while True:
+        try:
+            node.answer_calls(ip, PEER_PORT, responder.answer, LIMITS, lambda: True)
+        except OSError as error:
+            why = f"{ip}:{PEER_PORT} cannot be had, other nodes cannot probe this one: {error.strerror}"
+            if why != said:
+                say(why)
+                said = why
+            node.sleep(_PATIENCE)
+        else:
+            return

@@ -1,0 +1,108 @@
+"""Whether this node has the GPUs that the cluster counts on, alike, whole and free."""
+
+from collections.abc import Iterator
+
+from installer.facts.gpus import SmiGpu
+from installer.preflight.finding import Finding, problem, warning
+from installer.preflight.gpu_driver import coming
+from installer.preflight.situation import Situation
+
+_FEW_MIB = 512  # that a display or an idle CUDA context takes
+
+
+def gpus(at: Situation) -> Iterator[Finding]:
+    found, wanted = at.facts.gpus.count, at.index.cluster.gpus_per_node
+    if not found:
+        yield problem(
+            "gpus",
+            f"no NVIDIA GPU is on this node's PCI bus, the bundle is for {wanted}",
+            "is it plugged in, powered, and passed through to this machine? lspci -d 10de:",
+        )
+    elif found < wanted:
+        lost = _lost(at)
+        yield problem(
+            "gpus",
+            f"this node has {_count(found)}, the bundle is for {wanted} on each node{lost}",
+            "lspci -d 10de: and dmesg | grep -i nvrm tell of one that is lost"
+            if lost
+            else "build the bundle with `gpus_per_node:` and parallel sizes that fit these nodes",
+        )
+
+
+def _lost(at: Situation) -> str:
+    silent = len(at.facts.gpus.pci) - len(at.facts.gpus.smi)
+    return f"; the PCI bus has {silent} more that nvidia-smi does not show" if at.facts.gpus.smi and silent > 0 else ""
+
+
+def _count(number: int) -> str:
+    return f"{number} GPU{'' if number == 1 else 's'}"
+
+
+def models(at: Situation) -> Iterator[Finding]:
+    """The cluster goes by the weakest: its memory, and what it can compute."""
+    by_name = sorted({gpu.name for gpu in at.facts.gpus.smi})
+    kinds = by_name or sorted({f"10de:{gpu.device}" for gpu in at.facts.gpus.pci})
+    if len(kinds) > 1:
+        yield warning(
+            "gpu-models",
+            f"this node has GPUs of {len(kinds)} models: {', '.join(kinds)}; the weakest sets the pace for all",
+            "take out those that do not belong, or a machine with GPUs of one model",
+        )
+
+
+def busy(at: Situation) -> Iterator[Finding]:
+    """The server refuses to start where less memory is free than the share that it is told to take."""
+    if at.cluster_runs:
+        return
+    replaced = coming(at)
+    share = float(at.index.serve.gpu_memory_utilization)
+    for gpu in at.facts.gpus.smi:
+        if replaced and _processes(at, gpu):
+            yield problem(
+                "gpu-busy",
+                f"GPU {gpu.index} ({gpu.name}) is in use, so that driver {replaced} cannot take its place; "
+                f"{_holders(at, gpu)}",
+                _stop(at, gpu),
+            )
+        elif gpu.free < gpu.memory * share:
+            yield problem(
+                "gpu-busy",
+                f"GPU {gpu.index} ({gpu.name}) has {gpu.free} of {gpu.memory} MiB free, vLLM will want "
+                f"{at.index.serve.gpu_memory_utilization} of it; {_holders(at, gpu)}",
+                _stop(at, gpu),
+            )
+        elif gpu.used > _FEW_MIB or _processes(at, gpu):
+            yield warning(
+                "gpu-busy",
+                f"GPU {gpu.index} ({gpu.name}) has {gpu.used} MiB in use; {_holders(at, gpu)}",
+                _stop(at, gpu),
+            )
+
+
+def _processes(at: Situation, gpu: SmiGpu) -> list[tuple[int, str]]:
+    return [
+        (found.pid, f"{found.name} ({found.pid}, {found.used} MiB)")
+        for found in at.facts.gpus.processes
+        if found.gpu == gpu.uuid
+    ]
+
+
+def _holders(at: Situation, gpu: SmiGpu) -> str:
+    names = [name for _, name in _processes(at, gpu)]
+    return f"held by {', '.join(names)}" if names else "nvidia-smi does not say by whom (another container?)"
+
+
+def _stop(at: Situation, gpu: SmiGpu) -> str:
+    pids = " ".join(str(pid) for pid, _ in _processes(at, gpu))
+    return f"stop it: kill {pids}" if pids else "docker ps, and fuser -v /dev/nvidia*, tell who: stop it"
+
+
+def mig(at: Situation) -> Iterator[Finding]:
+    """Slices of a GPU cannot work together: NCCL refuses them."""
+    cut = [gpu.index for gpu in at.facts.gpus.smi if gpu.mig]
+    if cut:
+        yield problem(
+            "mig",
+            f"MIG is on for GPU {', '.join(map(str, cut))}: vLLM across GPUs needs whole ones",
+            "; ".join(f"nvidia-smi -i {index} -mig 0" for index in cut) + "; then a reboot if it says pending",
+        )

@@ -1,0 +1,177 @@
+"""Whether the nodes will find and reach each other through this one's interfaces, names and ports."""
+
+from collections.abc import Iterator
+
+from installer.facts.network import NetworkFacts
+from installer.index.settings import MP_MASTER_PORT, PEER_PORT, RAY_PORTS
+from installer.preflight.finding import Finding, problem, warning
+from installer.preflight.situation import Situation
+
+_INSIDE = ("docker", "br-", "virbr", "veth", "cni", "flannel", "cali")  # interfaces that lead to no other machine
+_LOWEST, _HIGHEST = "--min-worker-port", "--max-worker-port"
+
+
+def options(at: Situation) -> Iterator[Finding]:
+    """What is typed wrong for this node, beside all else that is wrong."""
+    yield from at.options
+
+
+def address(at: Situation) -> Iterator[Finding]:
+    """Of any kind that could reach another node."""
+    if not usable_addresses(at.facts.network):
+        yield problem(
+            "address",
+            "this node has no IPv4 address that another node could reach",
+            "ip addr add ADDRESS/24 dev INTERFACE, and make it stay; `ip link` lists the interfaces",
+        )
+
+
+def usable_addresses(network: NetworkFacts) -> tuple[str, ...]:
+    """Those by which another machine could reach this one."""
+    return tuple(
+        address
+        for interface in network.interfaces
+        for address in interface.addresses
+        if not address.startswith("127.") and not interface.name.startswith(_INSIDE)
+    )
+
+
+def interface(at: Situation) -> Iterator[Finding]:
+    if not at.member.node_ip or (found := at.facts.network.interface_of(at.member.node_ip)) is None:
+        return
+    if at.member.node_ip.startswith("127.") or found.name == "lo":
+        yield problem("interface", f"{at.member.node_ip} is on {found.name}, no other node reaches it", _OTHER_IP)
+    elif found.name.startswith(_INSIDE):
+        yield problem(
+            "interface",
+            f"{at.member.node_ip} is on {found.name}, a network inside this machine: no other node reaches it",
+            _OTHER_IP,
+        )
+    elif not found.is_up:
+        yield problem(
+            "interface",
+            f"{found.name} with {at.member.node_ip} is down",
+            f"ip link set {found.name} up; is its cable in?",
+        )
+
+
+_OTHER_IP = "--node-ip with the address of the network that the nodes share"
+
+
+def hostname(at: Situation) -> Iterator[Finding]:
+    """Only a warning: the containers are told their interface by GLOO_SOCKET_IFNAME, and then nobody asks the name."""
+    found = at.facts.network.host_addresses
+    if at.index.cluster.nodes > 1 and any(address.startswith("127.") for address in found):
+        yield warning(
+            "hostname",
+            f"this node's name {at.facts.network.hostname} resolves to {', '.join(found)}; the cluster names its "
+            "interface and does not mind, but torchrun by hand hangs there (Gloo connectFullMesh failed)",
+            f"in /etc/hosts: {at.member.node_ip or 'NODE-IP'} {at.facts.network.hostname}",
+        )
+
+
+def ports(at: Situation) -> Iterator[Finding]:
+    """Any address counts: most of the cluster's listen on all of them."""
+    if at.cluster_runs:
+        return
+    taken = {listener.port: listener.address for listener in at.facts.network.listeners}
+    for port, whose in sorted(_needed_ports(at).items()):
+        if port in taken:
+            yield problem(
+                "ports",
+                f"port {port} is taken (by somebody at {taken[port]}), it is {whose}",
+                f"ss -ltnp 'sport = :{port}' names who has it; stop that{_other_port(at, port)}",
+            )
+
+
+def _needed_ports(at: Situation) -> dict[int, str]:
+    is_head, ray = at.member.role != "worker", at.index.cluster.backend == "ray"
+    needed = {at.index.serve.port: "the API's"} if is_head else {}
+    if at.index.cluster.nodes > 1 and not at.answers_peers:
+        needed[PEER_PORT] = "where nodes answer each other's probes"
+    if ray:
+        needed |= {at.index.cluster.port: "that of Ray's head"} if is_head else {}
+        return needed | {
+            port: f"Ray's {option}" for option, port in RAY_PORTS.items() if option not in (_LOWEST, _HIGHEST)
+        }
+    return needed | ({MP_MASTER_PORT: "vLLM's --master-port"} if is_head and at.index.cluster.nodes > 1 else {})
+
+
+def _other_port(at: Situation, port: int) -> str:
+    return ", or choose another: --set port=PORT" if port == at.index.serve.port else ""
+
+
+def worker_ports(at: Situation) -> Iterator[Finding]:
+    """Only warnings: Ray starts a worker anew whose port was taken, again and again if need be."""
+    if at.index.cluster.backend != "ray" or at.cluster_runs:
+        return
+    low, high = RAY_PORTS[_LOWEST], RAY_PORTS[_HIGHEST]
+    if taken := sorted({found.port for found in at.facts.network.listeners if low <= found.port <= high}):
+        yield warning(
+            "worker-ports",
+            f"of the ports {low}-{high} of Ray's workers are taken: {', '.join(map(str, taken[:8]))}",
+            f"ss -ltnp 'sport >= :{low} and sport <= :{high}' names who has them; stop that",
+        )
+    first, last = at.facts.network.ephemeral_ports
+    if first <= high and low <= last:
+        yield warning(
+            "worker-ports",
+            f"the kernel gives ports {first}-{last} to whoever connects, among them {low}-{high} of Ray's workers",
+            'sysctl -w net.ipv4.ip_local_port_range="32768 60999", and the same in /etc/sysctl.d/',
+        )
+
+
+def firewall(at: Situation) -> Iterator[Finding]:
+    """What it lets through only a probe between the nodes can tell."""
+    active = [name for name, on in (("firewalld", at.facts.network.firewalld), ("ufw", at.facts.network.ufw)) if on]
+    unprobed = at.peers is None or any(found.name == "peers-not-probed" for found in at.peers)
+    if active and at.index.cluster.nodes > 1 and unprobed:
+        others = [ip for ip in at.member.nodes if ip != at.member.node_ip] or ["PEER"]
+        allow = {
+            "firewalld": "; ".join(f"firewall-cmd --permanent --zone=trusted --add-source={ip}/32" for ip in others)
+            + "; firewall-cmd --reload",
+            "ufw": "; ".join(f"ufw allow from {ip}" for ip in others),
+        }
+        yield warning(
+            "firewall",
+            f"{' and '.join(active)} is active, and whether it lets the other nodes in was not probed; NCCL and Gloo "
+            "choose their ports freely",
+            "; ".join(allow[name] for name in active),
+        )
+
+
+def rdma(at: Situation) -> Iterator[Finding]:
+    env, found = at.index.cluster.env, at.facts.network.rdma
+    if at.index.cluster.nodes == 1:
+        return
+    if found and env.get("NCCL_IB_DISABLE") == "1":
+        yield warning(
+            "rdma",
+            f"this node has RDMA ({', '.join(found)}), which NCCL_IB_DISABLE=1 leaves unused: TCP is slower by far",
+            "--set NCCL_IB_DISABLE=0 on every node, if all have it",
+        )
+    if not found and ("NCCL_IB_HCA" in env or env.get("NCCL_IB_DISABLE") == "0"):
+        yield warning(
+            "rdma",
+            "the settings ask for RDMA, and this node has no RDMA device: NCCL will use TCP here",
+            "load the adapter's driver (`rdma link` lists devices), or: --set NCCL_IB_DISABLE=1",
+        )
+
+
+def peer_unreachable(at: Situation) -> Iterator[Finding]:
+    """A firewall, or packets that a switch cuts: the cluster would form half, and hang."""
+    yield from _of_peers(at, "peer-unreachable")
+
+
+def peer_differs(at: Situation) -> Iterator[Finding]:
+    yield from _of_peers(at, "peer-differs")
+
+
+def peers_not_probed(at: Situation) -> Iterator[Finding]:
+    """Peers that are not listening, perhaps not even switched on."""
+    yield from _of_peers(at, "peers-not-probed")
+
+
+def _of_peers(at: Situation, name: str) -> Iterator[Finding]:
+    """What a look between the nodes found, if there was one."""
+    return (found for found in at.peers or () if found.name == name)

@@ -1,0 +1,55 @@
+"""Whether the model fits on this node's GPUs, cut as the settings say."""
+
+from collections.abc import Iterator
+
+from installer.hardware.capabilities import oldest_capability
+from installer.hardware.model_shape import unknown_parts
+from installer.hardware.node_verdict import NodeVerdict, judge_on_node
+from installer.hardware.releases import release
+from installer.hardware.serve_plan import DOES_NOT_FIT, PERHAPS
+from installer.hardware.weights import weight_bytes
+from installer.preflight.finding import Finding, problem, warning
+from installer.preflight.gpu_driver import capability
+from installer.preflight.situation import Situation, dotted
+
+_UNKNOWN = (0, 0)
+
+
+def gpu_too_old(at: Situation) -> Iterator[Finding]:
+    found, cuda = capability(at), at.index.image.versions.get("cuda", "")
+    least = oldest_capability(release(cuda))
+    if found and cuda and found < least:
+        yield problem(
+            "gpu-too-old",
+            f"this node has a GPU of compute capability {dotted(found)}, images for CUDA {cuda} start at "
+            f"{dotted(least)}",
+            "build the bundle with an image for CUDA 12 (a tag with -cu129, or vLLM before 0.20)",
+        )
+
+
+def serve_plan(at: Situation) -> Iterator[Finding]:
+    """Only with GPUs whose memory the driver tells, and a model of a known kind: what nobody knows is no warning."""
+    gpus, shape = at.facts.gpus.smi, at.index.model.shape
+    vllm = release(at.index.image.versions.get("vllm", ""))
+    if shape is None or vllm is None or any(not gpu.memory or gpu.capability == _UNKNOWN for gpu in gpus):
+        return
+    weights = weight_bytes({file.path.split("/", 2)[2]: file.size for file in at.index.of_kind("model")})
+    found = judge_on_node(shape, weights, gpus, at.index.cluster, at.index.serve, vllm)
+    if found is None:
+        return
+    if found.verdict == DOES_NOT_FIT:
+        yield problem("serve-plan", _in_words(found), found.fix or _OTHER_GPUS)
+    elif found.verdict == PERHAPS and weights and not unknown_parts(shape):
+        yield warning("serve-plan", _in_words(found), found.fix or _OTHER_GPUS)
+    for advice in found.advice:
+        if not advice.is_refusal:
+            yield warning("serve-plan", advice.what, advice.fix)
+
+
+def _in_words(found: NodeVerdict) -> str:
+    """With the arithmetic, which is laid out in columns for a plan of its own."""
+    lines = (" ".join(line.split()) for line in found.arithmetic)
+    return "; ".join((found.what, *(line for line in lines if line not in found.what)))
+
+
+_OTHER_GPUS = "a smaller model, more GPUs, or such with more memory"

@@ -1,0 +1,57 @@
+"""Nodes at addresses of the loopback network that answer each other over real sockets."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import Event, Thread
+
+import pytest
+
+from installer.index.settings import PEER_PORT
+from installer.node import Node
+from installer.node.answering import Answer, Limits
+from installer.node.calls import REFUSED, Route
+from installer.peers.identity import Identity
+from installer.peers.responder import LIMITS, Responder
+
+HERE, THERE, STRANGER = "127.0.77.1", "127.0.77.2", "127.0.77.9"
+IDENTITY = Identity(
+    ip=THERE,
+    hostname="node2",
+    role="worker",
+    bundle="demo",
+    sequence=1,
+    digest="d" * 64,
+    image=f"sha256:{'1' * 64}",
+    model="2" * 64,
+    driver="550.127.08",
+    gpus=("Tesla T4",),
+    mtu=1500,
+    clock=0,
+)
+SHORT = replace(LIMITS, seconds=1.0)
+
+
+@contextmanager
+def answering(answer: Answer, limits: Limits = LIMITS) -> Iterator[None]:
+    """At THERE, until the end of the test."""
+    ended = Event()
+    node = Node()
+    thread = Thread(target=node.answer_calls, args=(THERE, PEER_PORT, answer, limits, lambda: not ended.is_set()))
+    thread.start()
+    try:
+        while node.knock(Route(HERE, THERE, PEER_PORT)).state == REFUSED:
+            assert thread.is_alive()
+        yield
+    finally:
+        ended.set()
+        thread.join(5)
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def responder() -> Iterator[Responder]:
+    """One that answers HERE and THERE only."""
+    made = Responder(Node(), IDENTITY, frozenset((HERE, THERE)))
+    with answering(made.answer):
+        yield made

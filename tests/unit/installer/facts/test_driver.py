@@ -1,0 +1,142 @@
+"""The recorded text is that of the H200 host; others are constructed after real ones."""
+
+import pytest
+
+from installer.facts.driver import (
+    Module,
+    gather_driver,
+    is_nouveau_blocked_at_boot,
+    is_nouveau_blocked_in,
+    read_fabric_manager,
+    read_loaded,
+    read_modinfo,
+    read_modules,
+)
+from installer.facts.package_owner import read_dpkg_owner
+from installer.sight import Output
+from tests.fakes.recorded_machine import RECORDED, RecordedMachine, said
+
+KERNEL = "5.15.0-105-generic"
+RECORDING = (RECORDED / "h200/proc.txt").read_text()
+PROPRIETARY = (
+    "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.127.08  Tue Oct  8 04:40:26 UTC 2024\n"
+    "GCC version:  gcc version 4.8.5 20150623 (Red Hat 4.8.5-44) (GCC) \n"
+)
+
+
+def test_the_recorded_driver() -> None:
+    assert read_loaded(RECORDING) == "580.159.04"
+    assert read_modules(RECORDING) == {"nvidia_uvm": 0, "nvidia": 0}
+
+
+def test_the_recorded_driver_is_open() -> None:
+    facts = gather_driver(RecordedMachine({}, {"/proc/driver/nvidia/version": RECORDING}), KERNEL)
+    assert (facts.loaded, facts.is_open, facts.on_disk) == ("580.159.04", True, "")
+
+
+def test_a_proprietary_one_is_not() -> None:
+    facts = gather_driver(RecordedMachine({}, {"/proc/driver/nvidia/version": PROPRIETARY}), KERNEL)
+    assert (facts.loaded, facts.is_open) == ("550.127.08", False)
+
+
+def test_a_version_of_two_numbers() -> None:
+    assert read_loaded("NVRM version: NVIDIA UNIX x86_64 Kernel Module  430.64  Sun Oct 27\n") == "430.64"
+
+
+@pytest.mark.parametrize(("licence", "is_open"), [("Dual MIT/GPL", True), ("NVIDIA", False)])
+def test_the_module_on_disk_is_of_one_kind_or_the_other(licence: str, *, is_open: bool) -> None:
+    path = f"/lib/modules/{KERNEL}/updates/dkms/nvidia.ko"
+    text = f"filename:       {path}\nalias:          char-*\nversion:        570.86.15\nlicense:        {licence}\n"
+    assert read_modinfo(text) == Module(path, "570.86.15", licence)
+    machine = RecordedMachine({"modinfo": "/sbin/modinfo"}, {}, {("modinfo", "nvidia"): said(text)})
+    facts = gather_driver(machine, KERNEL)
+    assert (facts.loaded, facts.on_disk, facts.is_open) == ("", "570.86.15", is_open)
+
+
+def test_users_of_modules() -> None:
+    text = (
+        "nvidia_uvm 4956160 2 - Live 0x0 (POE)\nnvidia 56823808 3 nvidia_uvm, Live 0x0 (POE)\nnouveau 2 - - Live 0x0\n"
+    )
+    assert read_modules(text) == {"nvidia_uvm": 2, "nvidia": 3, "nouveau": 0}
+
+
+def test_the_version_of_fabric_manager() -> None:
+    assert read_fabric_manager("Fabric Manager version is : 550.127.08\n") == "550.127.08"
+    assert read_fabric_manager("") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "blocked"),
+    [
+        ("# by hand\nblacklist nouveau\noptions nouveau modeset=0\n", True),
+        ("install nouveau /bin/false\n", True),
+        ("options nouveau modeset=0", True),
+        ("# blacklist nouveau\n", False),
+        ("blacklist nouveau_vieux\nblacklist pcspkr\n", False),
+        ("options nouveau modeset=1\n", False),
+    ],
+)
+def test_settings_that_keep_nouveau_out(text: str, *, blocked: bool) -> None:
+    assert is_nouveau_blocked_in(text) is blocked
+
+
+@pytest.mark.parametrize(
+    ("text", "blocked"),
+    [
+        ("BOOT_IMAGE=/vmlinuz ro rd.driver.blacklist=nouveau quiet\n", True),
+        ("ro modprobe.blacklist=pcspkr,nouveau,floppy\n", True),
+        ("nouveau.modeset=0 quiet\n", True),
+        ("ro modprobe.blacklist=nouveaux quiet\n", False),
+        ("ro quiet\n", False),
+    ],
+)
+def test_a_kernel_that_is_told_to_keep_nouveau_out(text: str, *, blocked: bool) -> None:
+    assert is_nouveau_blocked_at_boot(text) is blocked
+
+
+def test_nouveau_is_loaded_and_nobody_keeps_it_out() -> None:
+    files = {"/proc/modules": "nouveau 2023424 1 - Live 0x0\n", "/etc/modprobe.d/blacklist.conf": "blacklist pcspkr\n"}
+    facts = gather_driver(RecordedMachine({}, files), KERNEL)
+    assert (facts.nouveau_loaded, facts.nouveau_blocked) == (True, False)
+
+
+def test_what_is_no_settings_file_blocks_nothing() -> None:
+    machine = RecordedMachine({}, {"/etc/modprobe.d/blacklist.conf.bak": "blacklist nouveau\n"})
+    assert not gather_driver(machine, KERNEL).nouveau_blocked
+
+
+def test_headers_are_those_of_the_running_kernel() -> None:
+    machine = RecordedMachine({}, {"/lib/modules/5.15.0-101-generic/build/Makefile": ""})
+    assert not gather_driver(machine, KERNEL).headers
+    assert gather_driver(machine, "5.15.0-101-generic").headers
+
+
+@pytest.mark.parametrize(("files", "running"), [({}, False), ({"/proc/812/comm": "Xorg\n"}, True)])
+def test_an_x_server_that_has_died_is_none(files: dict[str, str], *, running: bool) -> None:
+    machine = RecordedMachine({}, {"/tmp/.X0-lock": "       812\n", **files})  # noqa: S108
+    assert gather_driver(machine, KERNEL).display_server is running
+
+
+@pytest.mark.parametrize(
+    ("text", "owner"),
+    [
+        ("nvidia-utils-535: /usr/bin/nvidia-smi\n", "nvidia-utils-535"),
+        ("libc6:amd64: /lib/x86_64-linux-gnu/libc.so.6\n", "libc6"),
+        ("one, two: /usr/share/shared\n", "one"),
+        ("diversion by glx from: /usr/bin/a\ndiversion by glx to: /usr/bin/b\nown: /usr/bin/a\n", "own"),
+        ("", ""),
+    ],
+)
+def test_the_owner_that_dpkg_tells(text: str, owner: str) -> None:
+    assert read_dpkg_owner(text) == owner
+
+
+def test_debians_programs_are_behind_links() -> None:
+    behind = "/usr/lib/nvidia/current/nvidia-smi"
+    answers: dict[tuple[str, ...], Output] = {
+        ("dpkg-query", "-S", "/usr/bin/nvidia-smi"): said("", 1),
+        ("readlink", "-f", "/usr/bin/nvidia-smi"): said(f"{behind}\n"),
+        ("dpkg-query", "-S", behind): said(f"nvidia-smi: {behind}\n"),
+    }
+    programs = {name: f"/usr/bin/{name}" for name in ("nvidia-smi", "dpkg-query", "readlink")}
+    assert gather_driver(RecordedMachine(programs, {}, answers), KERNEL).owner == "nvidia-smi"

@@ -1,0 +1,168 @@
+"""The table of what is done about a node's driver; the bundle brings 550.127.08."""
+
+from dataclasses import replace
+
+import pytest
+
+from installer.facts.driver import DriverFacts
+from installer.facts.gpus import GpuFacts, SmiGpu
+from installer.hardware.driver_decision import (
+    BlockNouveau,
+    Decision,
+    Install,
+    Keep,
+    Reboot,
+    Refuse,
+    Wanted,
+    decide,
+    no_other,
+)
+
+VERSION, OLDER, NEWER = "550.127.08", "535.183.06", "580.65.06"
+MISMATCH = "Failed to initialize NVML: Driver/library version mismatch"
+NONE = DriverFacts(
+    loaded="",
+    on_disk="",
+    is_open=False,
+    module_users=0,
+    owner="",
+    nouveau_loaded=False,
+    nouveau_blocked=False,
+    headers=True,
+    compiler="/usr/bin/cc",
+    make="/usr/bin/make",
+    linker="/usr/bin/ld",
+    dkms="",
+    fabric_manager="",
+    fabric_manager_active=False,
+    persistenced_active=False,
+    display_server=False,
+)
+NOUVEAU = replace(NONE, nouveau_loaded=True)
+
+
+def driver(loaded: str, on_disk: str, owner: str = "") -> DriverFacts:
+    return replace(NONE, loaded=loaded, on_disk=on_disk, owner=owner)
+
+
+def answering(*versions: str) -> GpuFacts:
+    gpus = tuple(
+        SmiGpu(n, f"GPU-{n}", "Tesla T4", version, 15360, 0, (7, 5), "0000:00:1e.0", False, False, None)  # noqa: FBT003
+        for n, version in enumerate(versions)
+    )
+    return GpuFacts((), 0, gpus, (), "", "Tesla")
+
+
+def silent(error: str = "") -> GpuFacts:
+    return GpuFacts((), 0, (), (), error, "")
+
+
+def by_package(version: str, owner: str = "kmod-nvidia") -> DriverFacts:
+    return driver(version, version, owner)
+
+
+CASES: list[tuple[str, DriverFacts, GpuFacts, Decision]] = [
+    ("bare", NONE, silent(), Install("nvidia-smi does not answer")),
+    ("right", driver(VERSION, VERSION), answering(VERSION, VERSION), Keep(VERSION)),
+    ("right, and modinfo tells nothing", driver(VERSION, ""), answering(VERSION), Keep(VERSION)),
+    ("right in a container", NONE, answering(VERSION), Keep(VERSION)),
+    ("older by a .run", driver(OLDER, OLDER), answering(OLDER), Install(f"found {OLDER}")),
+    ("newer by a .run", driver(NEWER, NEWER), answering(NEWER), Install(f"found {NEWER}")),
+    (
+        "right on disk, another in memory",
+        driver(OLDER, VERSION),
+        silent(MISMATCH),
+        Reboot(f"driver {VERSION} is installed, but the kernel has {OLDER} loaded"),
+    ),
+    (
+        "right in memory, another on disk",
+        driver(VERSION, OLDER),
+        answering(VERSION),
+        Install(f"driver {VERSION} is loaded, but {OLDER} is on disk"),
+    ),
+    (
+        "right module, programs of another",
+        driver(VERSION, VERSION),
+        silent(MISMATCH),
+        Install(f"driver {VERSION} is there in part: nvidia-smi says: {MISMATCH}"),
+    ),
+    (
+        "right module, no programs",
+        driver(VERSION, VERSION),
+        silent(),
+        Install(f"driver {VERSION} is there in part: nvidia-smi is missing, or tells another version"),
+    ),
+    ("after a new kernel", NONE, silent("couldn't communicate"), Install("nvidia-smi does not answer")),
+    (
+        "right on disk, not to be loaded",
+        driver("", VERSION),
+        silent("couldn't communicate"),
+        Install(f"driver {VERSION} is there in part: nvidia-smi says: couldn't communicate"),
+    ),
+    (
+        "right, but drives nothing",
+        driver(VERSION, VERSION),
+        silent("No devices were found"),
+        Refuse(
+            f"driver {VERSION} is loaded, but drives no GPU: No devices were found",
+            "dmesg | grep NVRM says why: a GPU that this branch does not know, or one that fell off the bus",
+        ),
+    ),
+    ("drives nothing, in a container", NONE, silent("No devices were found"), Install("found no GPU")),
+    ("nouveau", NOUVEAU, silent(), BlockNouveau("nouveau drives the GPUs")),
+    ("nouveau beside the right one", replace(NOUVEAU, loaded=VERSION), answering(VERSION), Keep(VERSION)),
+    ("nouveau beside another", replace(NOUVEAU, loaded=OLDER), answering(OLDER), Install(f"found {OLDER}")),
+    ("a package of it", by_package(VERSION), answering(VERSION), Keep(VERSION)),
+    (
+        "a package of another",
+        by_package(OLDER),
+        answering(OLDER),
+        Refuse(
+            f"driver {OLDER} is of package kmod-nvidia, the bundle brings {VERSION}",
+            "yum remove kmod-nvidia, then the same command again",
+        ),
+    ),
+    (
+        "a package with which the image runs",
+        by_package(NEWER),
+        answering(NEWER),
+        Keep(
+            NEWER, f"driver {NEWER} of package kmod-nvidia is kept, not {VERSION} of the bundle: the image runs with it"
+        ),
+    ),
+    (
+        "a package that left no module",
+        driver("", "", "nvidia-utils"),
+        silent("couldn't communicate"),
+        Refuse(
+            f"driver of an unknown version is of package nvidia-utils, the bundle brings {VERSION}",
+            "yum remove nvidia-utils, then the same command again",
+        ),
+    ),
+    (
+        "a package that was updated",
+        driver(OLDER, NEWER, "kmod-nvidia"),
+        silent(MISMATCH),
+        Reboot(f"driver {NEWER} of package kmod-nvidia is on disk, but the kernel has {OLDER} loaded"),
+    ),
+    (
+        "a package that does not work",
+        driver("", VERSION, "kmod-nvidia"),
+        silent("couldn't communicate"),
+        Refuse(
+            f"driver {VERSION} of package kmod-nvidia is installed, but nvidia-smi says: couldn't communicate",
+            "modprobe nvidia; dmesg | grep -e NVRM -e nouveau. Or give it up: yum remove kmod-nvidia",
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("facts", "gpus", "decision"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_the_decision(facts: DriverFacts, gpus: GpuFacts, decision: Decision) -> None:
+    assert decide(Wanted(VERSION, "rpm", lambda version: version in {NEWER, ""}), facts, gpus) == decision
+
+
+def test_where_nothing_is_known_of_the_image_only_the_bundles_version_will_do() -> None:
+    decision = decide(Wanted(VERSION, "deb", no_other), by_package(NEWER, "nvidia-utils-580"), answering(NEWER))
+    assert isinstance(decision, Refuse)
+    assert decision.fix.startswith("apt-get purge nvidia-utils-580 && ")

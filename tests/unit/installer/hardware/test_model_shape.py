@@ -1,0 +1,111 @@
+"""config.json is read as hubs have it, and nothing is guessed of what it does not say."""
+
+import pytest
+
+from installer.hardware.model_shape import read_shape, unknown_parts
+from installer.index.model_shape import ModelShape
+from installer.index.strict import Place
+from tests.unit.installer.hardware.shapes import GPTQ, LLAMA_8B, QWEN_32B, QWEN_32B_GPTQ, shape_of
+
+
+def test_a_dense_model() -> None:
+    shape = shape_of(QWEN_32B_GPTQ)
+    assert (shape.layers, shape.hidden, shape.intermediate, shape.heads) == (64, 5120, 27648, 40)
+    assert (shape.kv_heads, shape.head_size, shape.vocabulary, shape.dtype) == (8, 128, 152064, "float16")
+    assert (shape.quantization, shape.bits, shape.group_size) == ("gptq", 4, 128)
+    assert (shape.max_positions, shape.longest, shape.is_tied, shape.is_multimodal) == (32768, 32768, False, False)
+    assert unknown_parts(shape) == ""
+
+
+def test_heads_have_a_size_of_their_own_where_the_model_says_so() -> None:
+    assert shape_of(QWEN_32B, head_dim=64).head_size == 64
+
+
+def test_without_kv_heads_every_head_has_its_own() -> None:
+    assert shape_of(QWEN_32B, num_key_value_heads=None).kv_heads == 40
+
+
+def test_the_language_model_of_one_that_sees() -> None:
+    shape = shape_of(
+        {
+            "architectures": ["Qwen2_5_VLForConditionalGeneration"],
+            "model_type": "qwen2_5_vl",
+            "vision_config": {"hidden_size": 1280, "num_hidden_layers": 32},
+            "text_config": {**LLAMA_8B, "model_type": "inner"},
+            "quantization_config": GPTQ,
+        }
+    )
+    assert (shape.layers, shape.hidden, shape.model_type, shape.quantization) == (32, 4096, "qwen2_5_vl", "gptq")
+    assert shape.architecture == "Qwen2_5_VLForConditionalGeneration"
+    assert shape.is_multimodal
+
+
+def test_experts() -> None:
+    shape = shape_of(
+        QWEN_32B,
+        architectures=["Qwen3MoeForCausalLM"],
+        num_experts=128,
+        num_experts_per_tok=8,
+        moe_intermediate_size=768,
+    )
+    assert (shape.experts, shape.experts_per_token, shape.expert_intermediate) == (128, 8, 768)
+
+
+def test_what_compressed_tensors_says_of_weights() -> None:
+    weights = {"num_bits": 4, "group_size": 64}
+    found = {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": weights}}}
+    shape = shape_of(QWEN_32B, quantization_config=found)
+    assert (shape.quantization, shape.bits, shape.group_size) == ("compressed-tensors", 4, 64)
+
+
+@pytest.mark.parametrize(
+    ("rope", "longest"),
+    [
+        (None, 32768),
+        ({"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}, 131072),
+        ({"rope_type": "yarn", "factor": 2, "original_max_position_embeddings": 16384}, 32768),
+        ({"type": "linear", "factor": 2.5}, 81920),
+        ({"rope_type": "llama3", "factor": 8.0, "original_max_position_embeddings": 8192}, 32768),
+        ({"type": "longrope", "factor": 32.0}, 32768),
+        ({"type": "linear", "factor": 1e300}, 32768),
+        ({"type": "linear", "factor": "two"}, 32768),
+    ],
+)
+def test_how_long_a_request_may_be(rope: object, longest: int) -> None:
+    assert shape_of(QWEN_32B, rope_scaling=rope).longest == longest
+
+
+@pytest.mark.parametrize("architecture", ["DeepseekV3ForCausalLM", "Gemma3ForCausalLM", "JambaForCausalLM", "Mine"])
+def test_an_architecture_whose_cache_is_another_is_said_to_be_unknown(architecture: str) -> None:
+    """Latent attention, sliding windows and state spaces keep other things than the formula counts."""
+    assert architecture in unknown_parts(shape_of(QWEN_32B, architectures=[architecture]))
+
+
+def test_what_config_json_does_not_say_is_named() -> None:
+    assert unknown_parts(shape_of(QWEN_32B, num_hidden_layers=None)) == "config.json does not say: layers"
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{", b"\xff", b"[" * 100_000])
+def test_what_is_no_object_has_no_shape(data: bytes) -> None:
+    assert read_shape(data) is None
+
+
+def test_nonsense_is_taken_for_nothing() -> None:
+    shape = shape_of(
+        {
+            "architectures": "x",
+            "num_hidden_layers": -1,
+            "hidden_size": True,
+            "vocab_size": 10**30,
+            "torch_dtype": "a\nb",
+            "quantization_config": [],
+            "rope_scaling": 3,
+        }
+    )
+    assert not any(value for name, value in vars(shape).items())
+
+
+@pytest.mark.parametrize("config", [QWEN_32B_GPTQ, LLAMA_8B, {}])
+def test_the_index_keeps_all_of_it(config: dict[str, object]) -> None:
+    shape = shape_of(config)
+    assert ModelShape.read(Place.of(shape.document(), "model.shape")) == shape

@@ -1,0 +1,187 @@
+"""What fits where: the runbook's clusters, and why the others do not."""
+
+from dataclasses import replace
+
+import pytest
+
+from installer.hardware.gpu_sets import parse_gpus
+from installer.hardware.parallel import Split
+from installer.hardware.serve_plan import DOES_NOT_FIT, FITS, PERHAPS, Subject, judge, plan_serving
+from installer.hardware.serve_words import arithmetic, headline, settings_to_try
+from tests.unit.installer.hardware.shapes import (
+    QWEN_14B,
+    QWEN_32B,
+    QWEN_32B_GPTQ,
+    WEIGHTS_14B,
+    WEIGHTS_32B_GPTQ,
+    a10_cluster,
+    served,
+    shape_of,
+    t4_runbook,
+)
+
+
+def test_two_t4_090_with_32768_fails_as_the_runbook_says() -> None:
+    found = judge(t4_runbook(32768, 0.90), Split(2, 1))
+    assert found.verdict == DOES_NOT_FIT
+    assert found.reason.startswith("No available memory for the cache blocks")
+
+
+def test_two_t4_095_with_4096_fits_as_the_runbook_says() -> None:
+    found = judge(t4_runbook(4096, 0.95), Split(2, 1))
+    assert found.verdict == FITS
+    assert "= 1548 blocks of 16 = 24768 tokens" in "\n".join(arithmetic(found))
+
+
+def test_two_t4_095_with_32768_fails_for_want_of_tokens() -> None:
+    found = judge(t4_runbook(32768, 0.95), Split(2, 1))
+    assert found.verdict == DOES_NOT_FIT
+    assert "max seq len (32768) is larger than" in found.reason
+
+
+def test_four_a10_hold_the_14b_in_bfloat16() -> None:
+    found = plan_serving(a10_cluster())
+    assert [(option.split.tp, option.verdict) for option in found.options] == [(1, FITS), (2, FITS), (4, FITS)]
+    assert not found.advice
+
+
+def test_three_gpus_cannot_share_40_heads() -> None:
+    subject = replace(t4_runbook(4096, 0.95), gpus=parse_gpus("3x1xT4-16G"))
+    found = judge(subject, Split(3, 1))
+    assert found.verdict == DOES_NOT_FIT
+    assert arithmetic(found)[0].startswith("40 % 3 = 1: ")
+    best = plan_serving(subject).best
+    assert best is not None
+    assert best.split == Split(1, 3)
+
+
+def test_the_best_way_fits_first_and_stays_in_the_machines_second() -> None:
+    subject = Subject(shape_of(QWEN_32B_GPTQ), WEIGHTS_32B_GPTQ, parse_gpus("2x4xL20"), served("0.8.5", 32768))
+    best = plan_serving(subject).best
+    assert best is not None
+    assert (best.split, best.verdict) == (Split(4, 2), FITS)
+
+
+def test_a_way_over_the_network_that_may_fit_beats_one_that_does_not() -> None:
+    """At tp 1 a layer's activation is whole on each GPU."""
+    plan = plan_serving(t4_runbook(16384, 0.95))
+    assert [(option.split.tp, option.verdict) for option in plan.options] == [(1, DOES_NOT_FIT), (2, PERHAPS)]
+    assert plan.best == plan.options[1]
+
+
+def test_sizes_that_are_not_all_gpus_are_refused() -> None:
+    found = judge(a10_cluster(), Split(2, 1))
+    assert found.refusals[0].name == "parallel-sizes"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"weights": 0}, "the size of its weights is not known"),
+        ({"shape": shape_of(QWEN_14B, architectures=["DeepseekV3ForCausalLM"])}, "DeepseekV3ForCausalLM"),
+        ({"serving": replace(served("0.10.2"), beyond="cpu-offload-gb")}, "--cpu-offload-gb changes"),
+    ],
+)
+def test_what_is_not_known_is_said_and_not_guessed(changes: dict[str, object], words: str) -> None:
+    found = judge(replace(a10_cluster(), **changes), Split(4, 1))  # type: ignore[arg-type]
+    assert (found.verdict, found.memory) == (PERHAPS, None)
+    assert words in found.reason
+
+
+def test_experts_that_stay_whole_are_not_cut() -> None:
+    quantization = {"quant_method": "fp8", "weight_block_size": [128, 128]}
+    shape = shape_of(QWEN_14B, num_experts=8, moe_intermediate_size=192, quantization_config=quantization)
+    subject = replace(a10_cluster(), shape=shape)
+    assert [refusal.name for refusal in judge(subject, Split(4, 1)).refusals] == ["quantized-split"]
+    whole = replace(subject, serving=replace(subject.serving, beyond="enable-expert-parallel"))
+    assert judge(whole, Split(4, 1)).verdict == PERHAPS
+
+
+def test_a_model_that_sees_fits_perhaps() -> None:
+    """While vLLM measures, pictures take gigabytes that nothing here counts."""
+    subject = replace(a10_cluster(), shape=replace(a10_cluster().shape, is_multimodal=True))
+    assert judge(subject, Split(4, 1)).verdict == PERHAPS
+
+
+def test_without_a_length_it_is_the_models_own() -> None:
+    found = judge(t4_runbook(0, 0.95), Split(2, 1))
+    assert found.memory is not None
+    assert found.memory.length == 32768
+
+
+def test_a_length_that_the_model_was_not_made_for_is_refused_unless_allowed() -> None:
+    subject = replace(a10_cluster(), serving=replace(a10_cluster().serving, length=65536))
+    assert judge(subject, Split(4, 1)).reason == "max_model_len 65536 > 32768, the most that the model was made for"
+    allowed = replace(subject, serving=replace(subject.serving, may_exceed=True))
+    assert judge(allowed, Split(4, 1)).verdict == FITS
+
+
+def test_what_to_try_where_it_does_not_fit() -> None:
+    subject = t4_runbook(32768, 0.90)
+    (setting,) = settings_to_try(judge(subject, Split(2, 1)))
+    name, _, value = setting.partition("=")
+    assert name == "max_model_len"
+    shorter = replace(subject, serving=replace(subject.serving, length=int(value)))
+    assert judge(shorter, Split(2, 1)).verdict != DOES_NOT_FIT
+
+
+def test_a_little_more_utilization_is_tried_first() -> None:
+    subject = replace(a10_cluster(), serving=replace(a10_cluster().serving, utilization=0.45))
+    found = settings_to_try(judge(subject, Split(4, 1)))
+    assert found[0].startswith("gpu_memory_utilization=0.")
+    more = float(found[0].partition("=")[2])
+    fitting = replace(subject, serving=replace(subject.serving, utilization=more))
+    assert judge(fitting, Split(4, 1)).verdict == FITS
+
+
+def advised(subject: Subject) -> dict[str, bool]:
+    return {advice.name: advice.is_refusal for advice in plan_serving(subject).advice}
+
+
+def on_t4(vllm: str, dtype: str, config: dict[str, object], quantization: str = "") -> Subject:
+    serving = replace(served(vllm, 4096), dtype=dtype, quantization=quantization)
+    return Subject(shape_of(config), WEIGHTS_32B_GPTQ, parse_gpus("2x1xT4-16G"), serving)
+
+
+@pytest.mark.parametrize(
+    ("vllm", "dtype", "found"),
+    [
+        ("0.6.4", "", {"bfloat16-gpu": True}),
+        ("0.6.4", "half", {}),
+        ("0.9.2", "auto", {"bfloat16-gpu": False}),
+        ("0.9.2", "bfloat16", {"bfloat16-gpu": True}),
+    ],
+)
+def test_a_t4_has_no_bfloat16(vllm: str, dtype: str, found: dict[str, bool]) -> None:
+    assert advised(on_t4(vllm, dtype, dict(QWEN_32B))) == found
+
+
+def test_gptq_on_a_t4_answers_exclamation_marks_and_there_are_ways_out() -> None:
+    (advice,) = plan_serving(on_t4("0.6.4", "half", QWEN_32B_GPTQ)).advice
+    assert "!!!!" in advice.what
+    assert "v0.14.1" in advice.fix
+    assert "AWQ" in advice.fix
+
+
+@pytest.mark.parametrize(("vllm", "found"), [("0.13.0", {"quantization-gpu": True}), ("0.14.1", {})])
+def test_marlin_runs_on_a_t4_since_0_14_1(vllm: str, found: dict[str, bool]) -> None:
+    assert advised(on_t4(vllm, "half", QWEN_32B_GPTQ, "gptq_marlin")) == found
+
+
+def test_a_refused_kernel_is_a_refusal_of_every_way() -> None:
+    found = plan_serving(on_t4("0.13.0", "half", QWEN_32B_GPTQ, "gptq_marlin"))
+    assert found.best is None
+    assert "gptq_marlin needs compute capability 8.0 in vLLM 0.13.0, and T4 has 7.5" in found.options[0].reason
+
+
+def test_the_headline_says_it_all() -> None:
+    subject = t4_runbook(4096, 0.95)
+    text = headline(subject, judge(subject, Split(2, 1)))
+    assert text.startswith(
+        "Qwen2ForCausalLM in gptq at tp 2 x pp 1 on 2 x 1 x T4 (15.0 GiB) fits with requests of 4096"
+    )
+
+
+def test_weights_are_those_of_the_lock() -> None:
+    twice = replace(a10_cluster(), weights=4 * WEIGHTS_14B)
+    assert judge(twice, Split(4, 1)).verdict == DOES_NOT_FIT

@@ -1,0 +1,197 @@
+from dataclasses import replace
+
+import pytest
+
+from installer.facts.gpus import PciGpu
+from installer.index.components import ExtraPackage, Packages
+from installer.preflight import Situation, findings_of
+from tests.fakes.facts import DRIVER, KERNEL, PCI_T4, T4, without_driver
+from tests.fakes.situation import is_quiet, only, told, with_facts, with_index
+
+SMI = {"nvidia-smi": "/usr/bin/nvidia-smi"}
+REQUIRES = {"NVIDIA_REQUIRE_CUDA": "cuda>=12.4 brand=tesla,driver>=535,driver<536"}
+
+
+def bare(at: Situation) -> Situation:
+    return replace(at, facts=without_driver(at.facts))
+
+
+def without_bundled(at: Situation) -> Situation:
+    """The node's own driver is to serve."""
+    programs = {**at.facts.system.programs, **SMI}
+    return with_facts(with_index(at, driver=None), "system", programs=programs)
+
+
+def of_version(at: Situation, version: str) -> Situation:
+    """Loaded, on disk and in nvidia-smi's words."""
+    there = with_facts(at, "driver", loaded=version, on_disk=version)
+    return with_facts(there, "gpus", smi=(replace(T4, driver=version),))
+
+
+def bringing(at: Situation, *names: str, kernels: tuple[str, ...] = ()) -> Situation:
+    packages = (ExtraPackage(f"packages/{name}.rpm", name, "1-1.x86_64", "a test", kernels) for name in names)
+    return with_index(at, packages=Packages(tuple(packages)))
+
+
+def names(at: Situation) -> list[str]:
+    return [found.name for found in findings_of(at)]
+
+
+def test_the_bundles_driver_on_a_bare_node(good: Situation) -> None:
+    assert is_quiet(bare(good))
+
+
+def test_an_older_driver_of_a_run_is_replaced(good: Situation) -> None:
+    assert is_quiet(of_version(good, "535.183.06"))
+
+
+def test_a_driver_of_a_package_is_not_replaced(good: Situation) -> None:
+    at = with_facts(of_version(good, "470.1.1"), "driver", owner="nvidia-driver-470.1.1-1.el9.x86_64")
+    at = with_index(at, image=replace(at.index.image, requires=REQUIRES))
+    assert "driver" in names(at)
+    assert findings_of(at)[0].level == "problem"
+    assert "package nvidia-driver-470.1.1-1.el9.x86_64" in findings_of(at)[0].what
+
+
+def test_a_reboot_that_was_left_out_is_a_warning_for_the_install_asks_for_it(good: Situation) -> None:
+    at = with_facts(good, "driver", loaded="535.183.06")
+    at = with_facts(at, "gpus", smi=(), smi_error="Failed to initialize NVML: Driver/library version mismatch")
+    assert told(at)[:2] == ("driver", "warning")
+    assert "exit code 20" in only(at).what
+
+
+def test_the_nodes_own_driver_has_to_answer(good: Situation) -> None:
+    own = without_bundled(good)
+    assert is_quiet(own)
+    broken = with_facts(own, "gpus", smi=(), smi_error="NVIDIA-SMI has failed")
+    assert told(broken)[:2] == ("driver", "problem")
+    assert "NVIDIA-SMI has failed" in only(broken).what
+    mixed = with_facts(own, "driver", on_disk="560.1.1")
+    assert only(mixed).what == (
+        f"driver {DRIVER} is loaded and 560.1.1 is on disk: programs fail (Driver/library version mismatch)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "kernel", "finds"),
+    [
+        ("570.26", "3.10.0-1160.el7.x86_64", ["kernel"]),
+        ("580.65.06", "4.14.0-115.el7a", ["kernel"]),
+        ("570.26", "4.18.0-553.el8_10.x86_64", []),
+        ("550.127.08", "3.10.0-1160.el7.x86_64", []),
+        ("570.26", "", []),
+    ],
+)
+def test_a_kernel_that_is_too_old_for_the_branch(good: Situation, version: str, kernel: str, finds: list[str]) -> None:
+    assert good.index.driver
+    at = with_index(bare(good), driver=replace(good.index.driver, version=version))
+    assert names(with_facts(at, "system", kernel=kernel)) == finds
+
+
+def test_an_old_kernel_with_the_driver_that_it_has_is_none_of_ours(good: Situation) -> None:
+    assert is_quiet(with_facts(good, "system", kernel="3.10.0-1160.el7.x86_64"))
+
+
+def test_nouveau_is_a_warning_for_an_install_blocks_it(good: Situation) -> None:
+    at = with_facts(bare(good), "driver", nouveau_loaded=True)
+    assert told(at)[:2] == ("nouveau", "warning")
+    assert "exit code 20" in only(at).what
+
+
+def test_secure_boot_with_a_module_to_build(good: Situation) -> None:
+    assert told(with_facts(bare(good), "system", secure_boot=True))[:2] == ("secure-boot", "problem")
+    assert is_quiet(with_facts(good, "system", secure_boot=True))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "what"),
+    [
+        ("headers", False, f"there are no headers of the running kernel {KERNEL} (/lib/modules/{KERNEL}/build)"),
+        ("compiler", "", "there is no compiler (gcc)"),
+        ("make", "", "there is no make"),
+        ("linker", "", "there is no linker (ld)"),
+    ],
+)
+def test_what_building_the_module_lacks(good: Situation, field: str, value: object, what: str) -> None:
+    at = with_facts(bare(good), "driver", **{field: value})
+    assert told(at) == ("build-tools", "problem", f"{what}, and driver {DRIVER} builds its module with it")
+    assert is_quiet(with_facts(good, "driver", **{field: value}))
+
+
+def test_headers_are_named_as_the_distribution_does(good: Situation) -> None:
+    at = with_facts(bare(good), "driver", headers=False)
+    assert f"kernel-devel-{KERNEL}" in only(at).fix
+    assert f"linux-headers-{KERNEL}" in only(with_facts(at, "system", distribution="debian", like=())).fix
+    assert f"linux-headers-{KERNEL}" in only(with_facts(at, "system", distribution="ubuntu", like=("debian",))).fix
+
+
+def test_packages_of_the_bundle_bring_what_is_missing(good: Situation) -> None:
+    at = with_facts(bare(good), "driver", headers=False, compiler="", make="", linker="")
+    assert len(findings_of(at)) == 4
+    assert names(bringing(at, "kernel-devel", kernels=(KERNEL,))) == ["build-tools"] * 3
+    assert names(bringing(at, "kernel-devel", "gcc", "make", kernels=("6.1.0",))) == ["build-tools"] * 4
+    assert names(bringing(at, "gcc", "make", "binutils")) == ["build-tools"]
+    assert names(bringing(at, "build-essential")) == ["build-tools"]
+
+
+def test_blackwell_needs_a_branch_that_knows_it(good: Situation) -> None:
+    at = with_facts(bare(good), "gpus", pci=(PciGpu("0000:00:06.0", "2901", ""),))
+    assert told(at) == ("driver-kind", "problem", f"driver {DRIVER} does not know 10de:2901, a Blackwell GPU")
+
+
+def test_a_driver_of_the_wrong_kind(good: Situation) -> None:
+    """It loads, and finds no GPU."""
+    at = with_facts(without_bundled(good), "driver", is_open=True)
+    at = with_facts(at, "gpus", smi=(), smi_error="No devices were found", pci=(replace(PCI_T4, device="1db4"),))
+    assert names(at) == ["driver", "driver-kind"]
+    assert findings_of(at)[1].what == f"driver {DRIVER} has open kernel modules, 10de:1db4 needs proprietary ones"
+
+
+def test_gpus_that_no_driver_serves_together(good: Situation) -> None:
+    at = with_facts(bare(good), "gpus", pci=(replace(PCI_T4, device="1db4"), replace(PCI_T4, device="2901")))
+    assert "driver-kind" in names(at)
+
+
+def test_a_display_server_with_a_driver_to_install(good: Situation) -> None:
+    assert told(with_facts(bare(good), "driver", display_server=True))[:2] == ("display-server", "problem")
+    assert is_quiet(with_facts(good, "driver", display_server=True))
+
+
+def requiring(at: Situation, expression: str) -> Situation:
+    image = replace(at.index.image, requires={"NVIDIA_REQUIRE_CUDA": expression})
+    return with_index(at, image=image)
+
+
+def test_an_image_that_wants_a_newer_driver(good: Situation) -> None:
+    at = requiring(without_bundled(of_version(good, "535.183.06")), "cuda>=12.4 brand=tesla,driver>=470,driver<471")
+    assert told(at)[:2] == ("image-driver", "problem")
+    assert is_quiet(requiring(without_bundled(good), "cuda>=12.4"))
+
+
+def test_an_image_that_is_let_pass_by_its_drivers_branch(good: Situation) -> None:
+    at = requiring(without_bundled(of_version(good, "535.183.06")), REQUIRES["NVIDIA_REQUIRE_CUDA"])
+    assert told(at)[:2] == ("image-driver", "warning")
+    assert "forward compatibility only" in only(at).what
+
+
+def test_the_driver_that_the_bundle_brings_is_the_one_that_counts(good: Situation) -> None:
+    assert names(requiring(bare(good), "cuda>=12.8")) == ["image-driver"]
+    assert is_quiet(requiring(bare(good), "cuda>=12.4"))
+
+
+def switched(at: Situation, **changes: object) -> Situation:
+    return with_facts(with_facts(at, "gpus", nvswitches=4), "driver", **changes)
+
+
+@pytest.mark.parametrize(("version", "words"), [("", "this node has none"), ("550.54.15", "this node has 550.54.15")])
+def test_nvswitches_without_their_fabric_manager(good: Situation, version: str, words: str) -> None:
+    at = switched(good, fabric_manager=version, fabric_manager_active=True)
+    assert told(at)[:2] == ("fabric-manager", "problem")
+    assert only(at).what.endswith(words)
+    assert is_quiet(bringing(at, "nvidia-fabric-manager"))
+
+
+def test_a_fabric_manager_that_is_stopped_is_a_warning(good: Situation) -> None:
+    at = switched(good, fabric_manager=DRIVER, fabric_manager_active=False)
+    assert told(at)[:2] == ("fabric-manager", "warning")
+    assert is_quiet(switched(good, fabric_manager=DRIVER, fabric_manager_active=True))

@@ -1,0 +1,90 @@
+from dataclasses import replace
+
+import pytest
+
+from installer.facts.docker import Container
+from installer.facts.gpus import GpuProcess, PciGpu, SmiGpu
+from installer.preflight import Situation, findings_of
+from tests.fakes.facts import PCI_T4, T4, without_driver
+from tests.fakes.situation import is_quiet, only, told, with_cluster, with_facts
+
+
+def with_gpus(at: Situation, *gpus: SmiGpu) -> Situation:
+    pci = tuple(replace(PCI_T4, slot=f"0000:00:{6 + number:02x}.0") for number in range(len(gpus)))
+    return with_facts(at, "gpus", smi=gpus, pci=pci)
+
+
+def test_no_gpu(good: Situation) -> None:
+    bare = with_facts(replace(good, facts=without_driver(good.facts)), "gpus", pci=())
+    assert told(bare) == ("gpus", "problem", "no NVIDIA GPU is on this node's PCI bus, the bundle is for 1")
+
+
+def test_too_few_gpus(good: Situation) -> None:
+    at = with_cluster(good, gpus_per_node=4)
+    assert told(at) == ("gpus", "problem", "this node has 1 GPU, the bundle is for 4 on each node")
+    assert is_quiet(with_gpus(at, *(replace(T4, index=number) for number in range(4))))
+
+
+def test_a_gpu_that_only_the_bus_still_has(good: Situation) -> None:
+    at = with_facts(with_cluster(good, gpus_per_node=2), "gpus", pci=(PCI_T4, replace(PCI_T4, slot="0000:00:07.0")))
+    assert only(at).what.endswith("; the PCI bus has 1 more that nvidia-smi does not show")
+    assert "dmesg" in only(at).fix
+
+
+def test_gpus_are_counted_on_the_bus_before_there_is_a_driver(good: Situation) -> None:
+    assert is_quiet(replace(good, facts=without_driver(good.facts)))
+
+
+def test_gpus_of_two_models(good: Situation) -> None:
+    at = with_gpus(good, T4, replace(T4, index=1, name="NVIDIA A10", capability=(8, 6)))
+    assert told(at)[:2] == ("gpu-models", "warning")
+    assert "Tesla T4" in only(at).what
+    bare = replace(good, facts=without_driver(good.facts))
+    at = with_facts(bare, "gpus", pci=(PCI_T4, PciGpu("0000:00:07.0", "2236", "")))
+    assert "10de:1eb8, 10de:2236" in only(at).what
+
+
+def held(at: Situation, used: int, *processes: GpuProcess) -> Situation:
+    return with_facts(at, "gpus", smi=(replace(T4, used=used),), processes=processes)
+
+
+def test_a_gpu_whose_memory_somebody_holds(good: Situation) -> None:
+    at = held(good, 2000, GpuProcess(4711, "python3", 1990, T4.uuid))
+    assert told(at) == (
+        "gpu-busy",
+        "problem",
+        "GPU 0 (Tesla T4) has 13360 of 15360 MiB free, vLLM will want 0.90 of it; held by python3 (4711, 1990 MiB)",
+    )
+    assert only(at).fix == "stop it: kill 4711"
+
+
+def test_memory_that_nobody_owns_up_to(good: Situation) -> None:
+    assert "nvidia-smi does not say by whom" in only(held(good, 2000)).what
+
+
+def test_a_gpu_that_is_shared_but_has_room_is_a_warning(good: Situation) -> None:
+    assert told(held(good, 600))[:2] == ("gpu-busy", "warning")
+    assert is_quiet(held(good, 100))
+
+
+def test_a_gpu_in_use_keeps_its_driver(good: Situation) -> None:
+    older = with_facts(held(good, 10, GpuProcess(4711, "Xvfb", 10, T4.uuid)), "driver", loaded="535.1", on_disk="535.1")
+    older = with_facts(older, "gpus", smi=(replace(T4, used=10, driver="535.1"),))
+    assert told(older)[:2] == ("gpu-busy", "problem")
+    assert "so that driver 550.127.08 cannot take its place" in only(older).what
+
+
+def test_our_own_cluster_may_have_the_gpus(good: Situation) -> None:
+    ours = Container("vllm-airgap-node", "sha256:ab", "running", "node")
+    assert is_quiet(with_facts(held(good, 15000), "docker", containers=(ours,)))
+
+
+def test_a_gpu_cut_into_slices(good: Situation) -> None:
+    at = with_facts(good, "gpus", smi=(replace(T4, mig=True),))
+    assert told(at) == ("mig", "problem", "MIG is on for GPU 0: vLLM across GPUs needs whole ones")
+    assert only(at).fix.startswith("nvidia-smi -i 0 -mig 0")
+
+
+@pytest.mark.parametrize(("memory", "used"), [(0, 0)])
+def test_memory_that_is_not_told_is_not_judged(good: Situation, memory: int, used: int) -> None:
+    assert findings_of(with_facts(good, "gpus", smi=(replace(T4, memory=memory, used=used),))) == ()

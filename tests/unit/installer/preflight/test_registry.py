@@ -1,0 +1,45 @@
+import re
+from pathlib import Path
+
+import installer.preflight
+from installer.preflight import CHECKS, IGNORABLE, MISFITS, Situation, findings_of
+from tests.fakes.situation import with_facts, with_index
+
+README = Path(__file__).parents[4] / "README.md"
+SOURCES = Path(installer.preflight.__file__).parent
+
+
+def test_a_good_node_has_nothing(good: Situation) -> None:
+    assert findings_of(good) == ()
+
+
+def test_every_finding_carries_the_name_of_its_check() -> None:
+    texts = "".join(path.read_text() for path in SOURCES.glob("*.py"))
+    used = set(re.findall(r"(?:problem|warning)\(\s*\"([a-z-]+)\"", texts))
+    given_from_outside = {"options", "peer-differs", "peer-unreachable", "peers-not-probed", "writable"}
+    assert used - given_from_outside == (CHECKS.keys() | MISFITS.keys()) - given_from_outside
+
+
+def test_every_check_has_a_test_that_makes_it_fire() -> None:
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    assert [name for name in (*MISFITS, *CHECKS) if f'"{name}"' not in tests] == []
+
+
+def test_the_readme_names_every_check_that_can_be_ignored() -> None:
+    text = README.read_text("utf-8")
+    assert [name for name in sorted(IGNORABLE) if f"`{name}`" not in text] == []
+
+
+def test_what_no_install_could_go_on_with_cannot_be_ignored() -> None:
+    assert CHECKS.keys() - {"options", "root"} == IGNORABLE
+
+
+def test_all_is_found_at_once_problems_first(good: Situation) -> None:
+    at = with_facts(with_facts(good, "system", systemd=0), "network", firewalld=True)
+    at = with_facts(with_index(at, docker=None), "docker", kubelet=True)
+    assert [(found.name, found.level) for found in findings_of(at)] == [
+        ("systemd", "problem"),
+        ("docker", "problem"),
+        ("kubelet", "warning"),
+        ("firewall", "warning"),
+    ]

@@ -1,0 +1,52 @@
+import json
+from dataclasses import replace
+
+from installer.preflight import Report
+from installer.preflight.finding import problem, warning
+from tests.fakes.preflight_document import read_document
+
+SPACE = problem("space", "/var has 12.0 GiB free, 44.1 GiB are needed", "make room on /var")
+NAME = warning("hostname", "this node's name node1 resolves to 127.0.1.1", "in /etc/hosts: 10.0.0.1 node1")
+PORT = problem("ports", "port 8000 is taken", "ss -ltnp")
+REPORT = Report("demo", "2026.11", 3, "node1", "head", "10.0.0.1", (SPACE, PORT, NAME), frozenset({"ports"}))
+
+
+def test_what_is_ignored_is_told_still_but_stops_nothing() -> None:
+    assert REPORT.problems == (SPACE,)
+    assert REPORT.remarks == (PORT, NAME)
+
+
+def test_the_table_has_a_fix_below_each_finding_and_counts_at_its_end() -> None:
+    assert REPORT.table() == (
+        "problem  space     /var has 12.0 GiB free, 44.1 GiB are needed",
+        "                   fix: make room on /var",
+        "ignored  ports     port 8000 is taken",
+        "                   fix: ss -ltnp",
+        "warning  hostname  this node's name node1 resolves to 127.0.1.1",
+        "                   fix: in /etc/hosts: 10.0.0.1 node1",
+        "1 problem, 1 warning, 1 ignored",
+    )
+
+
+def test_nothing_found() -> None:
+    assert replace(REPORT, findings=()).table() == ("no problem found",)
+
+
+def test_a_warning_that_is_ignored_is_counted_once() -> None:
+    assert replace(REPORT, ignored=frozenset({"hostname"})).table()[-1] == "2 problems, 1 ignored"
+
+
+def test_long_lines_are_broken_between_words_and_stay_in_their_column() -> None:
+    long = replace(REPORT, findings=(problem("space", "word " * 60, "x"),)).table()
+    assert max(map(len, long)) <= 118
+    assert [line[:16].strip() for line in long[1:4]] == ["", "", ""]
+
+
+def test_the_document_keeps_to_its_schema() -> None:
+    found = read_document(json.dumps(REPORT.document()).encode())
+    assert found == {"space": ("problem", False), "ports": ("problem", True), "hostname": ("warning", False)}
+
+
+def test_a_name_that_somebody_gave_a_process_cannot_drive_a_terminal() -> None:
+    odd = replace(REPORT, findings=(problem("gpu-busy", "held by \x1b[2J", "kill 1"),))
+    assert read_document(json.dumps(odd.document()).encode()) == {"gpu-busy": ("problem", False)}

@@ -1,0 +1,64 @@
+from dataclasses import replace
+
+import pytest
+
+from installer.hardware.model_shape import read_shape
+from installer.preflight import Situation, findings_of
+from tests.fakes.facts import T4
+from tests.fakes.situation import is_quiet, with_facts, with_index, with_serve
+
+# Qwen2.5-32B-Instruct-GPTQ-Int4.
+CONFIG = b"""{"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "num_hidden_layers": 64,
+ "hidden_size": 5120,
+ "intermediate_size": 27648, "num_attention_heads": 40, "num_key_value_heads": 8, "vocab_size": 152064,
+ "max_position_embeddings": 32768, "torch_dtype": "float16",
+ "quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128}}"""
+WEIGHTS = 19_340_000_000
+
+
+@pytest.fixture
+def runbook(good: Situation) -> Situation:
+    """Two nodes with a T4 each, and the settings that the runbook ended with."""
+    (first, *_), others = good.index.of_kind("model"), [file for file in good.index.files if file.kind != "model"]
+    weights = replace(first, path="model/tiny/model.safetensors", size=WEIGHTS)
+    image = replace(good.index.image, versions={"vllm": "0.6.4.post1", "cuda": "12.4"})
+    at = with_index(good, image=image, files=(*others, weights))
+    at = with_serve(at, tensor_parallel_size=2, max_model_len=4096, gpu_memory_utilization="0.95")
+    return with_index(at, model=replace(at.index.model, shape=read_shape(CONFIG)))
+
+
+def problems(at: Situation) -> list[str]:
+    return [found.name for found in findings_of(at) if found.level == "problem"]
+
+
+def test_the_settings_that_the_runbook_ended_with(runbook: Situation) -> None:
+    assert problems(runbook) == []
+
+
+def test_the_length_that_did_not_fit(runbook: Situation) -> None:
+    long = with_serve(runbook, max_model_len=32768, gpu_memory_utilization="0.90")
+    assert problems(long) == ["serve-plan"]
+    found = next(found for found in findings_of(long) if found.level == "problem")
+    assert "--set" in found.fix
+
+
+def test_heads_that_cannot_be_divided(runbook: Situation) -> None:
+    at = with_serve(runbook, tensor_parallel_size=3)
+    assert problems(at) == ["serve-plan"]
+
+
+def test_without_a_driver_or_a_shape_nothing_is_said_of_memory(runbook: Situation) -> None:
+    long = with_serve(runbook, max_model_len=32768)
+    assert is_quiet(with_facts(long, "gpus", smi=()))
+    assert is_quiet(with_index(long, model=replace(long.index.model, shape=None)))
+    assert is_quiet(with_facts(long, "gpus", smi=(replace(T4, memory=0),)))
+
+
+def test_a_gpu_for_which_the_image_was_not_built(good: Situation) -> None:
+    versions = {**good.index.image.versions, "cuda": "13.0"}
+    at = with_index(good, image=replace(good.index.image, versions=versions))
+    old = with_facts(at, "gpus", smi=(replace(T4, name="Tesla V100-SXM2-16GB", capability=(7, 0)),))
+    assert [found.name for found in findings_of(old)][:1] == ["gpu-too-old"]
+    assert findings_of(old)[0].what == (
+        "this node has a GPU of compute capability 7.0, images for CUDA 13.0 start at 7.5"
+    )
