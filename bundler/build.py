@@ -11,13 +11,14 @@ from bundler.assemble import Sealed, place_launcher, seal
 from bundler.busy import alone
 from bundler.cache import Cache
 from bundler.draft import Draft, drafting, publish, refuse_taken
-from bundler.foresight import demand_room_for
+from bundler.foresight import look_ahead
 from bundler.gather import Gatherer
 from bundler.lint import before_build, before_seal, refuse_errors
 from bundler.lock import Lock, Release, lock_path, read_lock, write_lock
 from bundler.manifest import Manifest
 from bundler.resolve import Look, resolve, unseen
 from bundler.signing import SigningKey, write_signature
+from bundler.totals import Overall
 from bundler.workplace import Sources, Workplace
 from installer.index.document import RUNTIME_NAME, File
 
@@ -46,16 +47,19 @@ def build(manifest: Manifest, target: Path, key: SigningKey | None, sources: Sou
     """The bundle of ``manifest`` in the new folder ``target``."""
     target = Path(os.path.normpath(target.absolute()))
     refuse_taken(target)
-    with alone(lock_path(manifest.path)), work.cache.in_use():
-        return _build(manifest, target, key, sources, work)
+    with alone(lock_path(manifest.path)), work.cache.in_use(), Overall(work.meter) as total:
+        look = partial(look_ahead, target, manifest, work.cache, total)
+        return _build(manifest, target, key, sources, replace(work, meter=total), look)
 
 
-def _build(manifest: Manifest, target: Path, key: SigningKey | None, sources: Sources, work: Workplace) -> Built:
+def _build(
+    manifest: Manifest, target: Path, key: SigningKey | None, sources: Sources, work: Workplace, look: Look
+) -> Built:
     path = lock_path(manifest.path)
     before = read_lock(path) or Lock()
     if before.signed:
         before.signed.refuse_lower(manifest.sequence)
-    lock = _lock(manifest, (), sources, work, partial(demand_room_for, target, manifest, work.cache))
+    lock = _lock(manifest, (), sources, work, look)
     with drafting(target) as draft:
         sealed = fill(draft, manifest, lock, sources, work)
         release = Release(manifest.sequence, sealed.sums_digest)

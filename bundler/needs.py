@@ -21,19 +21,23 @@ class Sized(Protocol):
 
 
 class Placed(Sized, Protocol):
-    """``path`` is its place in the bundle."""
+    """``path`` is its place in the bundle; ``url`` "" if it is not fetched."""
 
     @property
     def path(self) -> str: ...
 
+    @property
+    def url(self) -> str: ...
+
 
 @dataclass(frozen=True)
 class Coming:
-    """A file that a source is going to bring."""
+    """A file that a source is going to bring. ``url`` is any that it is fetched from, "" if it comes otherwise."""
 
     path: str
     size: int
     sha256: str = ""
+    url: str = ""
 
 
 def needs_of_fetching(files: Iterable[Sized], cache: Cache) -> Iterator[Need]:

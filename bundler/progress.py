@@ -1,7 +1,8 @@
 """What long work tells of itself. Logic calls these and never prints; bundler.console is one who listens."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from threading import Lock
 from typing import Protocol
 
 Advance = Callable[[int], None]  # told of bytes done since the last call, from any thread; less than 0: all in vain
@@ -31,15 +32,37 @@ def unwatched(_what: str, _total: int | None, /, *, done: int = 0) -> Iterator[A
 def counting(meter: Meter, what: str, total: int, done: int) -> Iterator[Meter]:
     """A Meter whose items also move one over all of them, of which ``done`` bytes were there before."""
     with meter(what, total, done=done) as advance_all:
+        yield also_moving(meter, lambda: advance_all)
 
-        @contextmanager
-        def counted(what: str, total: int | None, /, *, done: int = 0) -> Iterator[Advance]:
-            with meter(what, total, done=done) as advance:
 
-                def advance_both(count: int) -> None:
-                    advance(count)
-                    advance_all(count)
+@contextmanager
+def summing(meter: Meter, what: str) -> Iterator[Meter]:
+    """The same for items of which nobody knows the sum; what is over all of them begins with the first."""
+    lock, over_all = Lock(), ExitStack()
+    begun: list[Advance] = []
 
-                yield advance_both
+    def advance_all() -> Advance:
+        with lock:
+            if not begun:
+                begun.append(over_all.enter_context(meter(what, None)))
+            return begun[0]
 
-        yield counted
+    with over_all:
+        yield also_moving(meter, advance_all)
+
+
+def also_moving(meter: Meter, other: Callable[[], Advance]) -> Meter:
+    """Its items tell ``other`` as well, which is asked for when an item begins."""
+
+    @contextmanager
+    def moving(what: str, total: int | None, /, *, done: int = 0) -> Iterator[Advance]:
+        advance_other = other()
+        with meter(what, total, done=done) as advance:
+
+            def advance_both(count: int) -> None:
+                advance(count)
+                advance_other(count)
+
+            yield advance_both
+
+    return moving

@@ -12,7 +12,7 @@ def find_files(manifest: Manifest, work: Workplace) -> Found:
     def take(numbered: tuple[int, FileSpec], work: Workplace) -> LockedFile:
         return _take(*numbered, manifest, work)
 
-    return Found(None, tuple(take_several(take, enumerate(manifest.files), work)))
+    return Found(None, tuple(take_several("files", take, tuple(enumerate(manifest.files)), work)))
 
 
 def _take(number: int, spec: FileSpec, manifest: Manifest, work: Workplace) -> LockedFile:

@@ -22,7 +22,7 @@ def find_packages(manifest: Manifest, work: Workplace) -> Found:
         number, spec = numbered
         return _take(f"packages[{number}]", spec, manifest, work)
 
-    taken = take_several(take, enumerate(manifest.packages), work)
+    taken = take_several("packages", take, tuple(enumerate(manifest.packages)), work)
     _refuse_same([bundled.where for bundled, _ in taken])
     for finding in package_findings([bundled for bundled, _ in taken], target_of(manifest)):
         if finding.exit_code:

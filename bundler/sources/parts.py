@@ -10,7 +10,6 @@ from bundler.http.client import Client
 from bundler.http.credentials import NOBODY, Credentials
 from bundler.lock import LockedFile, LockedImage
 from bundler.manifest import DownloadSpec, Manifest
-from bundler.needs import Coming
 from bundler.sources import docker_programs, toolkit_packages, url
 from bundler.sources.driver_run import check_run
 from bundler.sources.extra_files import find_files
@@ -62,13 +61,19 @@ def packages_of(taken: url.Taken, manifest: Manifest, work: Workplace) -> Found:
 
 
 def announce_image(manifest: Manifest, work: Workplace) -> Announced:
-    """Of a registry's image all sizes. How much an archive or a daemon's image gives, cutting it shows."""
     spec = manifest.image
     if spec.source == "registry":
         told = pulling.ask_image(spec.ref, spec.mirrors, work)
-        coming = tuple(Coming(f"image/blobs/sha256/{blob.sha256}", blob.size, blob.sha256) for blob in told.blobs)
-        return Announced(lambda: _with_ray(manifest, told.take(), work), coming)
-    return Announced(lambda: _with_ray(manifest, _take_local_image(manifest, work), work))
+        return Announced(lambda: _with_ray(manifest, told.take(), work), told.blobs)
+    if spec.source == "file":
+        return Announced(
+            lambda: _with_ray(manifest, archive.take_image(spec, manifest.folder, work.cache, work.meter), work),
+            archive.announce(spec, manifest.folder, work.cache),
+        )
+    return Announced(
+        lambda: _with_ray(manifest, docker.take_image(spec.ref, work.cache, work.meter), work),
+        docker.announce(spec.ref, work.cache),
+    )
 
 
 def find_image(manifest: Manifest, work: Workplace) -> Found:
@@ -78,13 +83,6 @@ def find_image(manifest: Manifest, work: Workplace) -> Found:
 def _with_ray(manifest: Manifest, taken: LockedImage, work: Workplace) -> Found:
     locked = with_ray_if_needed(manifest, taken, work)
     return Found(locked.image, locked.files, locked.pinned)
-
-
-def _take_local_image(manifest: Manifest, work: Workplace) -> LockedImage:
-    spec = manifest.image
-    if spec.source == "file":
-        return archive.take_image(spec, manifest.folder, work.cache, work.meter)
-    return docker.take_image(spec.ref, work.cache, work.meter)
 
 
 def announce_model(manifest: Manifest, work: Workplace) -> Announced:
@@ -116,7 +114,7 @@ def find_runtime(manifest: Manifest, work: Workplace) -> Found:
         return work.cache.path(taken.sha256)
 
     def fetch(pinned: Sequence[Pinned]) -> Sequence[Path]:
-        return take_several(fetch_one, pinned, work)
+        return take_several("runtime", fetch_one, pinned, work)
 
     return Found(None, (pack_standalone(manifest.runtime.python, manifest.target, fetch, work.cache),))
 

@@ -9,6 +9,7 @@ from bundler.archives import tar_members
 from bundler.cache import Cache
 from bundler.lock import LockedImage
 from bundler.manifest import ImageSpec
+from bundler.needs import Coming
 from bundler.progress import Advance, Meter
 from bundler.sources.image import taken_before
 from bundler.sources.image.docker_save.choosing import Choose, image_called
@@ -42,6 +43,16 @@ def take_image(spec: ImageSpec, folder: Path, cache: Cache, meter: Meter) -> Loc
     except AirgapError as error:
         raise type(error)(f"{path}: {error}", hint=error.hint or _HINT) from error
     return lay_out(parts, Origin(spec.ref, f"file {spec.path}", _FIRST_USE), cache)
+
+
+def announce(spec: ImageSpec, folder: Path, cache: Cache) -> tuple[Coming, ...]:
+    """What ``take_image`` may write, which also says what is wrong with the file."""
+    path = folder / spec.path
+    try:
+        known = _recall(path, image_called(spec.ref), cache)
+        return () if known else (Coming("image/layers", path.stat().st_size),)
+    except (FileNotFoundError, IsADirectoryError, AirgapError):
+        return ()
 
 
 def _cut(path: Path, choose: Choose, cache: Cache, meter: Meter) -> Parts:

@@ -11,6 +11,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 
 from bundler.cache import Cache
 from bundler.lock import LockedImage
+from bundler.needs import Coming
 from bundler.progress import Meter
 from bundler.sources.image import taken_before
 from bundler.sources.image.configuration import demand_platform
@@ -47,6 +48,18 @@ def take_image(reference: str, cache: Cache, meter: Meter) -> LockedImage:
         return take_from(daemon, reference, cache, meter)
 
 
+def announce(reference: str, cache: Cache) -> tuple[Coming, ...]:
+    """About what ``take_image`` will write: nothing of an image that was taken before."""
+    with _daemon() as daemon:
+        return announce_from(daemon, reference, cache)
+
+
+def announce_from(daemon: Daemon, reference: str, cache: Cache) -> tuple[Coming, ...]:
+    image = daemon.find(reference)
+    known = taken_before.recall(cache, image.id)
+    return () if known else (Coming("image/layers", _packed_size(image)),)
+
+
 def take_from(daemon: Daemon, reference: str, cache: Cache, meter: Meter) -> LockedImage:
     image = daemon.find(reference)
     demand_platform(image.system, image.architecture)
@@ -55,12 +68,16 @@ def take_from(daemon: Daemon, reference: str, cache: Cache, meter: Meter) -> Loc
 
 
 def _save(daemon: Daemon, reference: str, image: Found, cache: Cache, meter: Meter) -> Parts:
-    # The daemon tells what it is unpacked; layers shrink to half of that or less (field experience).
-    demand_room((Need(cache.folder, image.size // _SHRINKING, f"docker image {reference}"),))
+    demand_room((Need(cache.folder, _packed_size(image), f"docker image {reference}"),))
     with meter(f"docker save {reference}", image.size) as advance:
         parts = cut(daemon.save(image.id), cache, advance)
     taken_before.remember(cache, image.id, parts)
     return parts
+
+
+def _packed_size(image: Found) -> int:
+    """The daemon tells what it is unpacked; layers shrink to half of that or less (field experience)."""
+    return image.size // _SHRINKING
 
 
 @contextmanager

@@ -29,7 +29,7 @@ _OTHER_BYTES = "get it from another mirror, or correct its digest in the manifes
 
 
 def announce_taken(repo: Repo, spec: ModelSpec, credentials: Credentials, work: Workplace) -> Announced:
-    files = (Coming(f"model/{spec.name}/{file.path}", file.size, file.sha256) for file in choose(repo, spec))
+    files = (Coming(f"model/{spec.name}/{file.path}", file.size, file.sha256, file.url) for file in choose(repo, spec))
     return Announced(lambda: lock_repo(repo, spec, credentials, work), tuple(files))
 
 

@@ -15,11 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from bundler.build import build
 from bundler.lock import lock_path, read_lock
+from bundler.manifest import read_manifest
 from installer.errors import DamagedError, RefusedError, UnreachableError
 from tests.fakes.package_files import Made, driver_run, rpm_package
 from tests.fakes.web import Reply, Request, Web, by_the_book
 from tests.unit.bundler.making import Site
+from tests.unit.bundler.test_totals import Heard
 
 ROOT = Path(__file__).parents[3]
 
@@ -46,6 +49,21 @@ def test_a_bundle_of_downloads(site: Site, web: Web) -> None:
     assert site.build("second").received == 0
     assert web.asked == []
     assert (site.folder / "second/SHA256SUMS").read_bytes() == (site.folder / "first/SHA256SUMS").read_bytes()
+
+
+def test_a_build_has_one_total_over_all_that_it_fetches(site: Site, web: Web) -> None:
+    names = ("/driver.run", "/docker.tgz")
+    for name in names:
+        site.rewrite(f"url: {name[1:]}", f"url: {web.url}{name}")
+    site.build("first")
+    for name in names:
+        site.work.cache.drop(hashlib.sha256(web.files[name]).hexdigest())
+    heard = Heard()
+    work = replace(site.work, meter=heard)
+    build(read_manifest(site.manifest), site.folder / "second", site.key, site.asked.sources(), work)
+    size = sum(len(web.files[name]) for name in names)
+    assert [begun for begun in heard.begun if begun[0] == "total"] == [("total", size, 0)]
+    assert heard.there["total"] == size
 
 
 def test_what_the_cache_lost_is_downloaded_again(site: Site, web: Web) -> None:

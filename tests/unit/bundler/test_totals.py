@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bundler.cache import Cache
-from bundler.progress import Advance
-from bundler.progress import summing
+from bundler.progress import Advance, summing
 from bundler.totals import Overall, with_total
 from tests.unit.bundler.making import put
 
@@ -123,7 +122,7 @@ def test_a_stage_has_its_own_total_where_the_build_has_none(cache: Cache) -> Non
             assert heard.begun == [("total", 600, 0)]
 
 
-def test_only_what_was_known_first_is_expected(cache: Cache) -> None:
+def test_a_total_that_is_shown_stays_as_it_is(cache: Cache) -> None:
     heard = Heard()
     with Overall(heard) as overall:
         overall.expect(FILES[:2], cache)

@@ -10,6 +10,7 @@ from bundler.cache import Stored
 from bundler.http.client import Answer, Client
 from bundler.http.transfer import ANOTHER_MAY_DO
 from bundler.lock import LockedFile, LockedImage
+from bundler.needs import Coming
 from bundler.sources.image.configuration import Configuration, read_configuration
 from bundler.sources.image.inside import fold
 from bundler.sources.image.layers.unpacked import LayerRead
@@ -57,7 +58,7 @@ class _Told:
 class AskedImage:
     """An image of which no more than the manifest has come: ``blobs`` is what ``take`` will fetch."""
 
-    blobs: tuple[Stored, ...]
+    blobs: tuple[Coming, ...]
     take: Callable[[], LockedImage]
 
 
@@ -70,7 +71,12 @@ def ask_image(text: str, mirrors: Sequence[str], work: Workplace, machine: OnThi
     reference = parse_reference(text)
     pull = _Pull(reference, endpoints_for(reference, mirrors, work.client, machine), work)
     told = pull.ask_manifest()
-    return AskedImage((told.manifest.config, *told.manifest.layers), lambda: _take_told(text, reference, pull, told))
+    blobs = tuple(_coming(blob, pull.endpoints.own) for blob in (told.manifest.config, *told.manifest.layers))
+    return AskedImage(blobs, lambda: _take_told(text, reference, pull, told))
+
+
+def _coming(blob: Stored, at: Endpoint) -> Coming:
+    return Coming(f"image/blobs/sha256/{blob.sha256}", blob.size, blob.sha256, at.blob_url(blob.sha256))
 
 
 def _take_told(text: str, reference: Reference, pull: "_Pull", told: _Told) -> LockedImage:

@@ -15,7 +15,7 @@ from bundler.progress import unwatched
 from bundler.sources.image import archive
 from bundler.sources.image.docker_save.cutting import cut
 from bundler.sources.image.registry.endpoints import OnThisMachine
-from bundler.sources.image.registry.pulling import take_image, take_locked
+from bundler.sources.image.registry.pulling import ask_image, take_image, take_locked
 from bundler.workplace import Workplace
 from installer.errors import RefusedError, UnreachableError
 from tests.integration.sources.image import token_server as tokens
@@ -98,6 +98,15 @@ def test_layers_come_as_they_are_served_and_the_manifest_is_kept(
     assert taken.image.manifest == f"sha256:{hex_digest(served)}"
     assert work.cache.path(hex_digest(served)).read_bytes() == served
     assert {file.known_by for file in taken.files} == {"registry"}
+
+
+def test_the_manifest_alone_tells_how_much_will_come(plain: Registry, image: FakeImage, work: Workplace) -> None:
+    asked = ask_image(plain.reference(NAME), (), work)
+    assert not [path for path in work.cache.folder.rglob("*") if path.is_file()]
+    sizes = {file.sha256: file.size for file in asked.blobs}
+    taken = asked.take()
+    demand_whole(taken, image, work)
+    assert sizes == {file.sha256: file.size for file in taken.files if file.url}
 
 
 def test_what_is_in_the_image_is_told_without_running_it(plain: Registry, work: Workplace) -> None:

@@ -58,6 +58,16 @@ def test_locking_fetches_what_must_be_read_and_no_weights(hub: Hub, storage: Sto
     assert storage.asked == []
 
 
+def test_one_question_tells_how_much_will_come(hub: Hub, work: Workplace) -> None:
+    announced = huggingface.announce_model(SPEC, work)
+    assert hub.paths() == [QUESTION]
+    files = model_files()
+    assert {file.path: file.size for file in announced.files} == {
+        f"model/tiny/{name}": len(files[name]) for name in TAKEN
+    }
+    assert announced.take() == huggingface.find(SPEC, work)
+
+
 def test_a_build_gets_the_very_bytes(hub: Hub, work: Workplace) -> None:
     found = huggingface.find(SPEC, work)
     files = model_files()

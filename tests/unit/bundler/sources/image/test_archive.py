@@ -8,7 +8,7 @@ from bundler.cache import Cache
 from bundler.lock import LockedImage
 from bundler.manifest import ImageSpec
 from bundler.progress import unwatched
-from bundler.sources.image.archive import take_image
+from bundler.sources.image.archive import announce, take_image
 from bundler.sources.image.docker_save.cutting import cut
 from installer.errors import AirgapError, DamagedError, EnvironmentProblemError, RefusedError, UsageError
 from tests.unit.bundler.sources.image.docker_save.docker_streams import FakeImage, pieces, saved_together, tar
@@ -45,6 +45,15 @@ def test_an_archive_gives_what_the_daemon_would(tmp_path: Path, cache: Cache, by
     assert {layer.blob.sha256 for layer in parts.layers} <= {file.sha256 for file in taken.files}
     assert taken.image.versions == {"python": "3.12", "vllm": "0.7.0"}
     assert {(file.source, file.known_by) for file in taken.files} == {("file image.tar", "first use")}
+
+
+def test_what_it_may_take_is_known_before_and_nothing_the_second_time(tmp_path: Path, cache: Cache) -> None:
+    spec = ImageSpec(REFERENCE, "file", path="image.tar")
+    assert announce(spec, tmp_path, cache) == ()  # that the file is missing is told when it is taken
+    (tmp_path / "image.tar").write_bytes(IMAGE.saved_by_25())
+    assert [file.size for file in announce(spec, tmp_path, cache)] == [(tmp_path / "image.tar").stat().st_size]
+    take(tmp_path, cache)
+    assert announce(spec, tmp_path, cache) == ()
 
 
 def test_a_second_time_no_layer_is_read(tmp_path: Path, cache: Cache) -> None:

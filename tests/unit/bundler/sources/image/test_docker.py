@@ -8,7 +8,7 @@ import pytest
 from bundler.cache import Cache
 from bundler.progress import Advance
 from bundler.sources.image import taken_before
-from bundler.sources.image.docker import Found, take_from
+from bundler.sources.image.docker import Found, announce_from, take_from
 from bundler.sources.image.layout import Parts
 from installer.errors import EnvironmentProblemError, RefusedError
 from tests.unit.bundler.sources.image.docker_save.docker_streams import FakeImage, pieces, tar
@@ -67,6 +67,13 @@ def test_an_image_is_taken_as_the_daemon_has_it(cache: Cache) -> None:
     assert len(taken.image.diff_ids) == 2
     assert (taken.image.entrypoint, taken.image.architecture) == ((), "amd64")
     assert all(file.sha256 in cache and file.source == f"docker image {REFERENCE}" for file in taken.files)
+
+
+def test_what_it_may_take_is_known_before_and_nothing_the_second_time(cache: Cache) -> None:
+    daemon = FakeDaemon(IMAGE, size=9000)
+    assert [file.size for file in announce_from(daemon, REFERENCE, cache)] == [3000]
+    take_from(daemon, REFERENCE, cache, Listener())
+    assert announce_from(daemon, REFERENCE, cache) == ()
 
 
 def test_progress_knows_the_size_of_the_image(cache: Cache) -> None:
