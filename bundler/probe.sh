@@ -48,7 +48,7 @@ words_about_nouveau() { tr -s ' ' '\n' | grep nouveau | tr '\n' ' '; }
 
 nvidia_and_nouveau() { awk '$1 ~ /^(nvidia|nouveau)/ { print $1, $2, $3, "-" }'; }
 
-mark_of_container() { tr '\0' '\n' | grep '^container='; }
+mark_of_container() { tr '\000' '\n' | grep '^container=' | tr '\n' '\000'; }
 
 flags_without_values() {
     awk '{
@@ -59,7 +59,7 @@ flags_without_values() {
     }'
 }
 
-short_uuid() { sed 's/\(GPU\|MIG\)-\([0-9a-f]\{4\}\)[0-9a-f/-]*/\1-\2/g'; }
+short_uuid() { sed 's/\([GM][PI][UG]-[0-9a-f]\{4\}\)[0-9a-f/-]*/\1/g'; } # GPU-, MIG-
 
 short_uuid_and_name() { short_uuid | sed 's/^\(.*, \)\([^,]*\/\)\([^/]*\)$/\1\3/'; }
 
@@ -155,49 +155,50 @@ quote_word() { # WORD: quickly, where nothing in it needs care
     esac
 }
 
-write_down() { # MEMBERS of the next entry
+next_entry() {
     [ "$entries" = 0 ] || printf ',\n'
     entries=$((entries + 1))
-    printf '{%s}' "$1"
 }
 
 # --- the questions
 
 ask() { ask_for all "$@"; } # SECONDS COMMAND ...
 
-ask_for() { # FILTER SECONDS COMMAND ...: leaves in `said` and `complained` what it wrote, as JSON strings
+ask_for() { # FILTER SECONDS COMMAND ...: leaves in `code` how it ended
     filter=$1
-    seconds=$2
-    shift 2
-    said='""'
-    complained='""'
-    asked=$(printf '%s\n' "$@" | quote_lines)
-    look_for "$1"
+    shift
+    next_entry
+    printf '{"ask": '
+    printf '%s\n' "$@" | sed 1d | quote_lines
+    look_for "$2"
     if [ -z "$place" ]; then
-        complained=$(quote_word "$1: not found")
-        write_down "\"ask\": $asked, \"code\": 127, \"out\": $said, \"err\": $complained"
+        code=127
+        printf ', "out": "", "err": %s, "code": 127}' "$(quote_word "$2: not found")"
         return
     fi
-    # The code, then the output, then the complaints: a line each, as one ends before the next begins.
-    told=$({
-        complaints=$({
-            { run "$@" 3>&-; printf '%s\n' "$?" >&3; } | "$filter" 2>/dev/null | quote "$most" >&3
-        } 2>&1 | quote "$most_words" 3>&-)
-        printf '%s\n' "$complaints"
-    } 3>&1)
-    code=${told%%"$line_end"*}
-    told=${told#*"$line_end"}
-    said=${told%%"$line_end"*}
-    complained=${told#*"$line_end"}
-    late=
-    case $limit,$code in timeout,124 | timeout,137) late=", \"late\": $seconds" ;; esac
-    write_down "\"ask\": $asked, \"code\": $code$late, \"out\": $said, \"err\": $complained"
+    printf ', "out": '
+    # The output goes on by 3. The code comes by 4, before the complaints, which are written when all has ended.
+    { ended=$({
+        {
+            { run "$@" 3>&- 4>&-; printf '%s\n' "$?" >&4; } | "$filter" 2>/dev/null 4>&- | quote "$most" >&3 4>&-
+        } 2>&1 | quote "$most_words" 3>&- 4>&-
+    } 4>&1); } 3>&1
+    code=${ended%%"$line_end"*}
+    printf ', "err": %s, "code": %s' "${ended#*"$line_end"}" "$code"
+    case $limit,$code in timeout,124 | timeout,137) printf ', "late": %s' "$1" ;; esac
+    printf '}'
 }
 
-run() { # COMMAND ..., below another root if it is a path; it sees nothing of our environment
-    case $1 in
-        /*) program=$root$1; shift; set -- "$program" "$@" ;;
-    esac
+words_of() { # SECONDS COMMAND ...: what it says, for what is asked next
+    run "$@" 2>/dev/null
+}
+
+run() { # SECONDS COMMAND ..., which sees nothing of our environment; by its path, as a shell may have its own
+    seconds=$1
+    shift
+    look_for "$1"
+    shift
+    set -- "$root$place" "$@"
     [ "$limit" = none ] || set -- timeout -k 1 "$seconds" "$@"
     env -i PATH="$PATH" LC_ALL=C HOME=/root "$@" </dev/null
 }
@@ -205,20 +206,23 @@ run() { # COMMAND ..., below another root if it is a path; it sees nothing of ou
 see() { see_for all "$1"; } # FILE
 
 see_for() { # FILTER FILE
-    path=$(quote_word "$2")
+    next_entry
+    printf '{"read": %s, ' "$(quote_word "$2")"
     if ! [ -e "$root$2" ]; then
-        write_down "\"read\": $path, \"absent\": true"
+        printf '"absent": true}'
     elif [ -d "$root$2" ] || ! [ -r "$root$2" ]; then
-        write_down "\"read\": $path, \"unreadable\": true"
+        printf '"unreadable": true}'
     else
-        text=$({ "$1" <"$root$2" | quote "$most"; } 2>/dev/null)
-        write_down "\"read\": $path, \"text\": $text"
+        printf '"text": '
+        { "$1" <"$root$2" | quote "$most"; } 2>/dev/null
+        printf '}'
     fi
 }
 
 see_whether() { # FILE is there, whatever is in it
     if [ -f "$root$1" ]; then
-        write_down "\"read\": $(quote_word "$1"), \"text\": \"\""
+        next_entry
+        printf '{"read": %s, "text": ""}' "$(quote_word "$1")"
     else
         see "$1"
     fi
@@ -227,15 +231,18 @@ see_whether() { # FILE is there, whatever is in it
 list() { list_for all "$1"; } # FOLDER
 
 list_for() { # FILTER FOLDER
+    next_entry
+    printf '{"names": %s, "are": ' "$(quote_word "$2")"
     # shellcheck disable=SC2012  # find has no -maxdepth in POSIX
-    names=$({ ls -A "$root$2/" | "$1" | quote_lines; } 2>/dev/null)
-    write_down "\"names\": $(quote_word "$2"), \"are\": $names"
+    { ls -A "$root$2/" | "$1" | quote_lines; } 2>/dev/null
+    printf '}'
 }
 
 find_on_path() { # PROGRAM ...
     for name; do
         look_for "$name"
-        write_down "\"finds\": \"$name\", \"at\": $(quote_word "$place")"
+        next_entry
+        printf '{"finds": "%s", "at": %s}' "$name" "$(quote_word "$place")"
     done
 }
 
@@ -274,17 +281,15 @@ ask_program() { # PROGRAM: its version and package
 ask_nvidia_smi() { # an old driver names the first field that it does not know, and tells nothing
     fields=index,uuid,driver_version,memory.total,memory.used,compute_cap,pci.bus_id
     fields=$fields,mig.mode.current,persistence_mode,ecc.mode.current,name
-    tries=12
-    while [ "$tries" -gt 0 ]; do
-        ask_for short_uuid 20 nvidia-smi "--query-gpu=$fields" --format=csv
-        unknown=$said$complained
-        case $unknown in
-            *'Field \"'*'\" is not a valid field to query'*) ;;
+    while ask_for short_uuid 20 nvidia-smi "--query-gpu=$fields" --format=csv && [ "$code" != 0 ]; do
+        unknown=$(run 20 nvidia-smi "--query-gpu=$fields" --format=csv 2>&1 |
+            sed -n 's/.*Field "\([a-z_.]*\)" is not a valid field.*/\1/p')
+        unknown=${unknown%%"$line_end"*}
+        case $unknown,,$fields, in
+            ,*) break ;;
+            *",$unknown,"*) fields=$(printf '%s' ",$fields," | sed "s/,$unknown,/,/; s/^,//; s/,\$//") ;;
             *) break ;;
         esac
-        unknown=${unknown#*Field \\\"}
-        fields=$(printf '%s' ",$fields," | sed "s/,${unknown%%\\*},/,/; s/^,//; s/,\$//")
-        tries=$((tries - 1))
     done
     ask_for short_uuid_and_name 20 nvidia-smi --query-compute-apps=pid,gpu_uuid,used_memory,process_name --format=csv
     ask_for brand 20 nvidia-smi -q -x -i 0
@@ -295,8 +300,8 @@ look() {
     see /etc/os-release
     see /usr/lib/os-release
     ask 5 uname -rm
-    kernel=${said#\"}
-    kernel=${kernel%%[ \"]*}
+    kernel=$(words_of 5 uname -rm)
+    kernel=${kernel%% *}
     ask 5 getconf GNU_LIBC_VERSION
     list /run/systemd
     ask 5 systemctl --version
@@ -351,14 +356,14 @@ look() {
     see_for nvidia_and_nouveau /proc/modules
     for module in nvidia nvidia-current; do
         ask 5 modinfo "$module"
-        file=$(printf '%s' "$said" | sed -n 's/^"filename: *\(\/[^\\"]*\).*/\1/p')
+        file=$(words_of 5 modinfo "$module" | sed -n 's/^filename: *\(\/.*\)/\1/p')
         [ -z "$file" ] || ask_owner "$file"
     done
     if [ -n "$nvidia_smi" ]; then
         ask_owner "$nvidia_smi"
         ask 5 readlink -f "$nvidia_smi"
-        behind=$(printf '%s' "$said" | sed -n 's/^"\(\/[^\\"]*\).*/\1/p')
-        [ -z "$behind" ] || ask_owner "$behind"
+        behind=$(words_of 5 readlink -f "$nvidia_smi")
+        case $behind in /*) ask_owner "$behind" ;; esac
     fi
     for folder in /etc/modprobe.d /run/modprobe.d /usr/lib/modprobe.d /lib/modprobe.d; do
         settings=$folder
@@ -384,18 +389,19 @@ look() {
     done
 
     # docker
-    ask 5 systemctl is-active docker.service docker.socket kubelet.service k3s.service k3s-agent.service \
-        rke2-server.service rke2-agent.service
-    units=$said
+    set -- docker.service docker.socket kubelet.service k3s.service k3s-agent.service
+    set -- "$@" rke2-server.service rke2-agent.service
+    ask 5 systemctl is-active "$@"
+    units=$(words_of 5 systemctl is-active "$@")
     ask_program dockerd
     ask_program containerd
     ask_program nvidia-ctk
     list /snap/docker/current/bin
     [ ! -e "$root/snap/docker/current/bin/dockerd" ] || ask 5 /snap/docker/current/bin/dockerd --version
+    # Where the socket alone is active, a question would start the service.
     case $units in
-        '"active\n'*) ask_docker ;;
-        '"'*'\nactive\n'*) case ${units#*\\n} in 'active\n'*) ;; *) ask_docker ;; esac ;; # asked, the socket would start it
-        *) ask_docker ;;
+        active*) ask_docker ;;
+        *) case ${units#*"$line_end"} in active*) ;; *) ask_docker ;; esac ;;
     esac
 }
 

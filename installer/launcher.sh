@@ -2,6 +2,7 @@
 # Installs this bundle on a node:   ./install --role head|worker [options]     (./install --help lists them)
 # Checks it only:                   ./install verify [--trusted-key FILE]
 # Looks at the node only:           ./install preflight --role head|worker [options]
+# Answers such a look of the others: ./install preflight --listen [options]
 # From another place, as is right on noexec and FAT media:  sh /root/install --bundle /media/stick --role head
 #
 # It copies runtime.tar.gz to a private temporary folder, checks the copy's SHA-256, unpacks it, and starts the

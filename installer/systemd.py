@@ -89,6 +89,11 @@ def run_from_boot_on(node: Node, unit: str) -> None:
         node.run("systemctl", "start", unit)
 
 
+def forget_starts(node: Node, unit: str) -> None:
+    """Docker's packages allow three starts a minute (StartLimitBurst), and a resumed install may need one more."""
+    node.ask("systemctl", "reset-failed", unit)
+
+
 def stop_docker(node: Node) -> None:
     """With the cluster before it, which would otherwise be killed with docker."""
     stop_cluster(node)

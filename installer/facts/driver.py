@@ -15,7 +15,8 @@ _PERSISTENCED: Final = "nvidia-persistenced.service"
 _DISPLAY_MANAGER: Final = "display-manager.service"
 _SETTINGS: Final = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d")
 _BLOCKED_IN_SETTINGS: Final = re.compile(
-    r"^\s*(blacklist\s+nouveau|install\s+nouveau\s+\S*/(true|false)|options\s+nouveau\s+(.*\s)?modeset=0)\b",
+    r"^[ \t]*(blacklist[ \t]+nouveau|install[ \t]+nouveau[ \t]+\S*/(true|false)"
+    r"|options[ \t]+nouveau[ \t](.*[ \t])?modeset=0)\b",
     re.MULTILINE,
 )
 _BLOCKED_AT_BOOT: Final = re.compile(
@@ -101,7 +102,7 @@ def read_modules(text: str) -> Mapping[str, int]:
 
 def read_fabric_manager(text: str) -> str:
     """Of `nv-fabricmanager --version`: `Fabric Manager version is : 550.127.08`."""
-    found = re.search(r"version\D*(\d[\d.]*\d)", text)
+    found = re.search(r"version\D{0,40}(\d[\d.]*\d)", text)
     return found[1] if found else ""
 
 

@@ -12,7 +12,7 @@ from installer.facts.seen import active_units, answer, names_in, said_by, text_o
 from installer.sight import Sight
 
 # 0A is TCP_LISTEN of the kernel's tcp_states.h.
-_LISTENING: Final = re.compile(r"^\s*\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) \S+ 0A ", re.MULTILINE)
+_LISTENING: Final = re.compile(r"^ *\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) \S+ 0A ", re.MULTILINE)
 _LINK: Final = re.compile(r"\d+:\s+(\S+?)(?:@\S+)?:\s+<(\S*)>.*?\bmtu (\d+)")
 
 
@@ -108,7 +108,7 @@ def read_listeners(text: str) -> tuple[Listener, ...]:
 
 def read_ufw(text: str) -> bool:
     """Of /etc/ufw/ufw.conf: its unit is active on every Ubuntu, also where ufw is off (ufw(8))."""
-    return re.search(r"^\s*ENABLED=[\"']?yes\b", text, re.MULTILINE | re.IGNORECASE) is not None
+    return re.search(r"^[ \t]*ENABLED=[\"']?yes\b", text, re.MULTILINE | re.IGNORECASE) is not None
 
 
 def read_port_range(text: str) -> tuple[int, int]:

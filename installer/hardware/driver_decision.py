@@ -82,7 +82,7 @@ def decide(wanted: Wanted, driver: DriverFacts, gpus: GpuFacts) -> Decision:
             f"driver {loaded} is loaded, but drives no GPU: {_NO_GPU}",
             "dmesg | grep NVRM says why: a GPU that this branch does not know, or one that fell off the bus",
         )
-    if driver.nouveau_loaded and not loaded:
+    if not loaded and (driver.nouveau_loaded or any(gpu.module == "nouveau" for gpu in gpus.pci)):
         return BlockNouveau("nouveau drives the GPUs")
     return Install(_reason(wanted.version, driver, gpus, loaded))
 

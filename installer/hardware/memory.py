@@ -148,7 +148,7 @@ def least_utilization(load: Load, length: int) -> Range:
 def _utilization(load: Load, length: int, view: _View) -> int:
     budget = _budget(load, length, view)
     cache = ceil(length / BLOCK) * BLOCK * load.token_bytes
-    return ceil(100 * (budget.taken + cache) / budget.usable)
+    return ceil(100 * (budget.taken + cache) / max(1, budget.usable))
 
 
 def _longest(load: Load, view: _View) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from installer.errors import StepError
-from installer.node import answering, calls, files, network, open_files, processes
+from installer.node import answering, arp, calls, files, network, open_files, processes
 from installer.node.answering import Answer, Limits
 from installer.node.calls import Heard, Knock, Route
 from installer.node.network import Address
@@ -159,6 +159,10 @@ class Node:
     def knock(self, route: Route) -> Knock:
         """Whether a port opens."""
         return calls.knock(route)
+
+    def answers_arp(self, interface: str, own: str, peer: str) -> bool:
+        """Whether a machine with that address is on the same link; False where nobody may ask."""
+        return arp.answers(interface, own, peer)
 
     def asked(self, route: Route, question: bytes, largest: int, seconds: float) -> AbstractContextManager[Heard]:
         """One question and what came of the answer, at most ``largest`` bytes. Raises NoAnswerError."""

@@ -63,7 +63,11 @@ class _Calls:
             if self._of.total() >= self._limits.at_once or self._of[source] >= self._limits.per_source:
                 return False
             self._of[source] += 1
-        Thread(target=self._work, args=(call, source), daemon=True).start()
+        try:
+            Thread(target=self._work, args=(call, source), daemon=True).start()
+        except RuntimeError:  # the system has no thread left
+            self._end(source)
+            return False
         return True
 
     def _work(self, call: socket.socket, source: str) -> None:
@@ -71,8 +75,11 @@ class _Calls:
             with call, suppress(OSError):
                 self._converse(call, source)
         finally:
-            with self._lock:
-                self._of -= Counter({source: 1})
+            self._end(source)
+
+    def _end(self, source: str) -> None:
+        with self._lock:
+            self._of -= Counter({source: 1})
 
     def _converse(self, call: socket.socket, source: str) -> None:
         """The other side closes last: until then it may look at what was opened for it."""

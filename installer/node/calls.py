@@ -1,20 +1,23 @@
 """A question to another node, and knocks at its ports: every wait has an end, every answer a greatest size."""
 
+import errno
 import socket
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
-OPEN, REFUSED, SILENT, BROKEN = "open", "refused", "silent", "broken"
-_CONNECT_SECONDS = 1.5  # Linux sends a lost SYN again after 1 s
+OPEN, REFUSED, REJECTED, SILENT, BROKEN = "open", "refused", "rejected", "silent", "broken"
+_REJECTIONS = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM)  # what ICMP becomes, connect(2)
+_CONNECT_SECONDS = 1.2  # Linux sends a lost SYN again after 1 s
 _TRIES = 100  # of a port that the kernel chooses
 
 
 @dataclass(frozen=True)
 class Knock:
-    """How a port answered. Refused says that a machine is there; silent is lost, rejected or nobody there.
+    """How a port answered. Refused is what a machine says where nobody listens; so does the plainest firewall rule.
 
+    Rejected is what most firewalls say, and a kernel that finds no such neighbour. Silent is lost, or nobody there.
     Broken is a connection that the other side ended before it said anything.
     """
 
@@ -92,6 +95,8 @@ def _connected(route: Route) -> socket.socket:
     except ConnectionRefusedError as error:
         raise NoAnswerError(Knock(REFUSED, str(error.strerror))) from None
     except OSError as error:
+        if error.errno in _REJECTIONS:
+            raise NoAnswerError(Knock(REJECTED, str(error.strerror))) from None
         raise NoAnswerError(Knock(SILENT, error.strerror or f"no answer in {_CONNECT_SECONDS} s")) from None
 
 

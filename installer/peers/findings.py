@@ -10,8 +10,8 @@ from installer.peers.words import blocked_now, not_probed, opening
 from installer.preflight.finding import Finding, problem, warning
 
 _LISTEN = (
-    "on each of them, before or after its install: sh install --bundle FOLDER preflight --listen --role ROLE "
-    "--nodes IP,IP,... (installed: vllm-airgap preflight --listen); then this here again"
+    "on each of them: sh install --bundle FOLDER preflight --listen --nodes IP,IP,... --trusted-key FILE "
+    "(where it is installed: systemctl start vllm-airgap-node); then this here again"
 )
 
 

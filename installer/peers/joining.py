@@ -2,7 +2,7 @@
 
 from installer.index.settings import MP_MASTER_PORT
 from installer.node import Node
-from installer.node.calls import REFUSED, SILENT
+from installer.node.calls import REFUSED, REJECTED, SILENT
 from installer.peers.probe import probe
 from installer.peers.words import blocked, opening
 from installer.settings import NodeConfig
@@ -16,9 +16,9 @@ def head_missing(node: Node, config: NodeConfig) -> str | None:
     found = probe(node, config.node_ip, config.head)
     if found.blocks:
         return "; ".join(f"{blocked(block)} ({opening(block)})" for block in found.blocks)
-    if found.absent and found.knock not in (REFUSED, SILENT):
+    if found.absent and found.knock not in (REFUSED, REJECTED, SILENT):
         return f"the head {config.head} {found.absent}"
-    if found.knock == SILENT:
+    if found.knock in (REJECTED, SILENT):
         return silence(config)
     must_be_up = found.knock == REFUSED or config.cluster.backend == "ray"
     return silence(config) if must_be_up and not node.connects(config.head, _meeting_port(config)) else None

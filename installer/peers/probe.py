@@ -1,5 +1,6 @@
 """One node asks another: whether every kind of connection gets through, both ways, and who is there."""
 
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from installer.errors import AirgapError
 from installer.index.settings import FIXED_PORTS, PEER_PORT
 from installer.index.strict import Place
 from installer.node import Node
-from installer.node.calls import BROKEN, REFUSED, SILENT, Heard, Knock, NoAnswerError, Route
+from installer.node.calls import BROKEN, REFUSED, Heard, Knock, NoAnswerError, Route
 from installer.node.calls import OPEN as IS_OPEN
 from installer.peers.identity import Identity
 from installer.peers.questions import (
@@ -28,8 +29,7 @@ from installer.peers.questions import (
 
 _SECONDS = 5  # for one answer, once the port opened
 _AT_ONCE = 32  # peers
-_NEIGHBOUR_TRIES = 8  # seconds; the kernel asks a neighbour that it has not heard of for a while after 5 s, 3 times
-_UNSURE = ("STALE", "DELAY", "PROBE")
+_LINK = re.compile(r"\bdev (\S+)")
 PORT, PACKETS = "port", "packets"
 
 
@@ -125,23 +125,20 @@ def _answer(heard: Heard) -> Place:
 
 def _unheard(node: Node, own: str, peer: str, knock: Knock) -> Probe:
     if knock.state == REFUSED:
-        return Probe(peer, absent=f"is there, and nobody answers at its port {PEER_PORT}", knock=REFUSED)
+        absent = f"is there, and nobody answers at its port {PEER_PORT} (or a firewall there rejects it)"
+        return Probe(peer, absent=absent, knock=REFUSED)
     if knock.state == BROKEN:
         return Probe(peer, absent=f"broke off ({knock.why}): many may be asking it at once", knock=BROKEN)
-    if is_there(node, peer):
-        return Probe(peer, blocks=(Block(own, peer, PORT),), knock=SILENT)
+    if is_there(node, own, peer):
+        return Probe(peer, blocks=(Block(own, peer, PORT),), knock=knock.state)
     absent = f"does not answer at all ({knock.why}): it is off, or a firewall drops everything"
-    return Probe(peer, absent=absent, knock=SILENT)
+    return Probe(peer, absent=absent, knock=knock.state)
 
 
-def is_there(node: Node, peer: str) -> bool:
-    """Whether a neighbour answers ARP, as every machine does whatever its firewall; one behind a router is not told.
-
-    An old entry says nothing until the kernel has asked again.
-    """
-    for _ in range(_NEIGHBOUR_TRIES):
-        state = node.ask("ip", "-4", "neigh", "show", peer).stdout.split()[-1:]
-        if not state or state[0] not in _UNSURE:
-            return state == ["REACHABLE"]
-        node.sleep(1)
-    return False
+def is_there(node: Node, own: str, peer: str) -> bool:
+    """Whether a machine answers ARP, as all do whatever their firewall; one behind a router may answer a ping."""
+    route = node.ask("ip", "-4", "route", "get", peer, "from", own).stdout
+    link = _LINK.search(route)
+    if link and node.is_root and " via " not in route:
+        return node.answers_arp(link[1], own, peer)
+    return node.ask("ping", "-n", "-c", "1", "-W", "1", peer, timeout=5).succeeded

@@ -54,17 +54,16 @@ class Responder:
 
     @contextmanager
     def _answer(self, question: Question, source: str, size: int) -> Iterator[bytes]:
-        match question.ask:
-            case ask if ask == IDENTITY:
-                self.tell(source)
-                yield write_answer(replace(self.identity, clock=self.node.date()).document())
-            case ask if ask == BACK:
-                yield write_answer({"reached": list(self._reached(source, question.ports))})
-            case ask if ask == ECHO:
-                yield write_echo(size)
-            case _:
-                with self.node.open_ports(self.identity.ip, PORTS, FIXED_PORTS) as ports:
-                    yield write_answer({"ports": list(ports)})
+        if question.ask == IDENTITY:
+            self.tell(source)
+            yield write_answer(replace(self.identity, clock=self.node.date()).document())
+        elif question.ask == BACK:
+            yield write_answer({"reached": list(self._reached(source, question.ports))})
+        elif question.ask == ECHO:
+            yield write_echo(size)
+        else:
+            with self.node.open_ports(self.identity.ip, PORTS, FIXED_PORTS) as ports:
+                yield write_answer({"ports": list(ports)})
 
     def _reached(self, source: str, ports: tuple[int, ...]) -> Iterator[int]:
         """Up to the first that is not: what is closed costs time."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from installer.engine import docker_silence
 from installer.node import Node
-from installer.systemd import is_active
+from installer.systemd import forget_starts, is_active
 
 
 @dataclass(frozen=True)
@@ -23,4 +23,5 @@ class StartDocker:
 
     def apply(self, node: Node) -> None:
         for unit in self.units:
+            forget_starts(node, unit)
             node.run("systemctl", "start", unit)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from installer.driver.holders import strangers
 from installer.driver.look import look_at_driver
-from installer.driver.modules import loaded_modules, unload_modules
+from installer.driver.modules import unload_modules
 from installer.driver.nouveau import BLOCKED, block_nouveau
 from installer.driver.services import SERVICES, stop_services
 from installer.errors import EnvironmentProblemError, RebootNeededError, RefusedError, StepError
@@ -117,7 +117,7 @@ def _refuse_in_use(node: Node, driver: DriverFacts) -> None:
             "a display server runs, and NVIDIA's installer refuses to work beside one",
             hint="systemctl isolate multi-user.target, then the same command again",
         )
-    if loaded_modules(node) and (found := strangers(node, SERVICES)):
+    if found := strangers(node, SERVICES):
         raise EnvironmentProblemError(
             f"the GPUs are in use, the driver cannot be replaced: {', '.join(map(str, found))}",
             hint="stop them (docker stop, systemctl stop, kill), then the same command again",

@@ -3,9 +3,10 @@
 import json
 from dataclasses import dataclass
 
+from installer.engine import DOCKER_UNIT
 from installer.node import Node
 from installer.node.paths import DAEMON_JSON
-from installer.systemd import stop_cluster
+from installer.systemd import forget_starts, stop_cluster
 
 
 @dataclass(frozen=True)
@@ -22,4 +23,5 @@ class ConfigureNvidiaRuntime:
     def apply(self, node: Node) -> None:
         node.run("nvidia-ctk", "runtime", "configure", "--runtime=docker")
         stop_cluster(node)
-        node.run("systemctl", "restart", "docker.service")
+        forget_starts(node, DOCKER_UNIT)
+        node.run("systemctl", "restart", DOCKER_UNIT)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from installer.index.components import ExtraPackage, Packages
 from installer.index.document import File
-from installer.index.package_versions import COMPARE
 from installer.node import Node
 from installer.package_tools import TOOLS, PackageTool
 from installer.staging import Staging, open_staged
@@ -40,15 +39,9 @@ class InstallPackages:
             for file in self.files:
                 if file.path in {package.path for package in missing}:
                     copies.enter_context(open_staged(node, self.staging, file))
-            # Both before either: what is refused shall find the node unchanged.
-            if rest:
-                self._tool.try_out(node, _paths_of(rest, paths))
-            if beside:
-                self._tool.try_out_beside(node, _paths_of(beside, paths), _paths_of(rest, paths))
-            if rest:
-                self._tool.install(node, _paths_of(rest, paths))
-            if beside:
-                self._tool.install_beside(node, _paths_of(beside, paths))
+            first, second = _paths_of(rest, paths), _paths_of(beside, paths)
+            self._tool.try_out(node, first, second)
+            self._tool.install(node, first, second)
 
     @property
     def _tool(self) -> PackageTool:
@@ -60,22 +53,8 @@ class InstallPackages:
         return [package for package in wanted if not self._is_there(node, package)]
 
     def _is_there(self, node: Node, package: ExtraPackage) -> bool:
-        found = self._tool.installed(node, package.name)
-        # A newer kernel's headers are no newer version of this one's.
-        return package.version in found if package.kernels else any(self._will_do(has, package) for has in found)
-
-    def _will_do(self, has: str, package: ExtraPackage) -> bool:
-        """A version of rpm ends in .ARCH, and another machine's package is another package."""
-        wanted, arch = _split(package.version, self.package_format)
-        version, its_arch = _split(has, self.package_format)
-        return arch == its_arch and COMPARE[self.package_format](version, wanted) >= 0
-
-
-def _split(version: str, package_format: str) -> tuple[str, str]:
-    if package_format == "deb":
-        return version, ""
-    version, _, arch = version.rpartition(".")
-    return version, arch
+        serves = self._tool.serves_kernel if package.kernels else self._tool.serves
+        return any(serves(version, package.version) for version in self._tool.installed(node, package.name))
 
 
 def _paths_of(packages: Iterable[ExtraPackage], paths: dict[str, str]) -> list[str]:

@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from installer.index.components import Toolkit
+from installer.index.components import Package, Toolkit
 from installer.index.document import File
 from installer.node import Node
 from installer.package_tools import TOOLS, PackageTool
@@ -13,7 +13,7 @@ from installer.systemd import stop_docker
 
 @dataclass(frozen=True)
 class InstallToolkit:
-    """The package database has each package in the bundle's version."""
+    """The package database has each package in the bundle's version or a newer one."""
 
     toolkit: Toolkit
     package_format: str
@@ -26,10 +26,7 @@ class InstallToolkit:
         return f"NVIDIA container toolkit {self.toolkit.version}"
 
     def pending(self, node: Node) -> str | None:
-        packages = self.toolkit.packages
-        missing = [
-            package.name for package in packages if package.version not in self._tool.installed(node, package.name)
-        ]
+        missing = [package.name for package in self.toolkit.packages if not self._is_there(node, package)]
         return f"not installed: {', '.join(missing)}" if missing else None
 
     def apply(self, node: Node) -> None:
@@ -41,6 +38,10 @@ class InstallToolkit:
             # dockerd looks for NVIDIA's hook only when it starts (moby, nvidia_linux.go), so it must start after this.
             stop_docker(node)
             self._tool.install(node, paths)
+
+    def _is_there(self, node: Node, package: Package) -> bool:
+        versions = self._tool.installed(node, package.name)
+        return any(self._tool.serves(version, package.version) for version in versions)
 
     @property
     def _tool(self) -> PackageTool:

@@ -53,6 +53,10 @@ class Wish:
     nodes: int = 2
     more: str = ""  # lines of the manifest
 
+    @property
+    def gpus(self) -> int:
+        return self.nodes * self.gpus_per_node
+
 
 def manifest(inputs: Inputs, wish: Wish) -> str:
     toolkits = {"rpm": inputs.toolkit_tar, "deb": inputs.toolkit_debs}
@@ -70,7 +74,7 @@ image: {{ref: "{inputs.image}", source: docker}}
 model: {{source: directory, path: {inputs.model}}}
 cluster: {{nodes: {wish.nodes}, gpus_per_node: {wish.gpus_per_node}, backend: {wish.backend}, shm_size: 1g}}
 serve:
-  {{name: {MODEL}, tensor_parallel_size: {wish.nodes}, max_model_len: {wish.max_model_len}, args: [--enforce-eager]}}
+  {{name: {MODEL}, tensor_parallel_size: {wish.gpus}, max_model_len: {wish.max_model_len}, args: [--enforce-eager]}}
 {wish.more}"""
 
 

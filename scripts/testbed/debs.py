@@ -14,7 +14,5 @@ def build(control: str, tree: Path, folder: Path, **scripts: str) -> Path:
     for name, text in scripts.items():
         (about / name).write_text(text)
         (about / name).chmod(0o755 if text.startswith("#!") else 0o644)
-    said = run(
-        "dpkg-deb", "--root-owner-group", "--build", str(tree), str(folder), env={"SOURCE_DATE_EPOCH": MADE_AT}
-    )
+    said = run("dpkg-deb", "--root-owner-group", "--build", str(tree), str(folder), env={"SOURCE_DATE_EPOCH": MADE_AT})
     return Path(said.rpartition(" in '")[2].rstrip("'.\n"))

@@ -1,4 +1,4 @@
-"""The archive of nvidia-container-toolkit debs: the names and dependencies of upstream's, and our pretended programs."""
+"""The archive of nvidia-container-toolkit debs: upstream's names and dependencies, and our pretended programs."""
 
 import re
 import shutil

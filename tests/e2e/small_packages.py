@@ -32,7 +32,7 @@ Maintainer: Nobody <nobody@localhost>
 
 @dataclass(frozen=True)
 class SmallPackage:
-    """``needs`` is as the package's own tool writes it, ``files`` are absolute paths, ``kernels`` go to the manifest."""
+    """``needs`` is as its own tool writes it, ``files`` are absolute paths, ``kernels`` go to the manifest."""
 
     name: str
     version: str
@@ -40,6 +40,10 @@ class SmallPackage:
     needs: str = ""
     files: tuple[str, ...] = ()
     kernels: tuple[str, ...] = ()
+
+    def make(self, folder: Path, kind: str) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        return {"rpm": self.make_rpm, "deb": self.make_deb}[kind](folder)
 
     def make_rpm(self, folder: Path) -> Path:
         topdir = folder / f"{self.name}-{self.version}"

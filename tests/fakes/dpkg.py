@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from installer.index.package_versions import compare_deb
 from installer.sight import Output
 from tests.fakes.changes import Changes
 
@@ -66,8 +67,15 @@ class FakeDpkg:
                 100, f"The following packages have unmet dependencies:\n{lines}\n", "E: held broken packages.\n"
             )
         names = [package["name"] for package in packages]
+        if any(self._is_older(package) for package in packages):
+            why = "E: Packages were downgraded and -y was used without --allow-downgrades.\n"
+            return Output(100, "The following packages will be DOWNGRADED:\n", why)
         removed = [self.in_the_way[name] for name in names if self.in_the_way.get(name) in self.database]
         return Output(0, "\n".join([f"Remv {name} [1.0]" for name in removed] + [f"Inst {name}" for name in names]), "")
+
+    def _is_older(self, package: Mapping[str, Any]) -> bool:
+        present = self.database.get(package["name"])
+        return present is not None and compare_deb(present, package["version"]) > 0
 
     def command(self, arguments: tuple[str, ...]) -> Output:
         assert arguments[:3] == _INSTALL, arguments

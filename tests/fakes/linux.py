@@ -40,7 +40,6 @@ class FakeLinux:
 
     root: Callable[[], FakeMount]
     eth0: Callable[[], FakeInterface]
-    neighbour: Callable[[str], str] = lambda _ip: ""
     release: str = "5.14.0-427.el9.x86_64"
     hostname: str = "node1"
     command_line: str = "BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro quiet"
@@ -51,6 +50,7 @@ class FakeLinux:
     mounts: list[FakeMount] = field(default_factory=list)
     interfaces: list[FakeInterface] = field(default_factory=list)
     default_route: str = "eth0"
+    routed: set[str] = field(default_factory=set)  # addresses behind a router
     listeners: list[tuple[str, int]] = field(default_factory=lambda: [("0.0.0.0", 22)])  # noqa: S104  # nobody listens
     ephemeral_ports: tuple[int, int] = (32768, 60999)
     rdma: list[str] = field(default_factory=list)
@@ -89,8 +89,11 @@ class FakeLinux:
         return Output(0, "\n".join(["Filesystem 1024-blocks Used Available Capacity Mounted on", *rows, ""]), "")
 
     def ip(self, arguments: tuple[str, ...]) -> Output:
-        if arguments[:3] == ("-4", "neigh", "show"):
-            return Output(0, self.neighbour(arguments[3]), "")
+        if arguments[:3] == ("-4", "route", "get"):
+            peer, word, own = arguments[3:]
+            assert word == "from"
+            via = "via 10.0.0.254 " if peer in self.routed else ""
+            return Output(0, f"{peer} from {own} {via}dev eth0 uid 0 \n    cache \n", "")
         shown = {
             ("-o", "-4", "addr", "show"): self._addresses,
             ("-o", "link", "show"): self._links,

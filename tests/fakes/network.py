@@ -14,6 +14,10 @@ _FIRST_FREE = 40000
 Closed = Callable[[int], bool]
 
 
+def no_port(_port: int) -> bool:
+    return False
+
+
 def every_port(_port: int) -> bool:
     return True
 
@@ -31,9 +35,10 @@ def connect(*nodes: Joining) -> "FakeNetwork":
 
 @dataclass
 class FakeNetwork:
-    """Addresses that are ``up`` answer ARP. Whatever is in ``closed`` drops what it says of a port, one way.
+    """Addresses that are ``up`` answer ARP and a ping.
 
-    ``narrow`` loses full packets, one way. ``doors`` are the ports that somebody has, ``services`` who answers.
+    Whatever is in ``closed`` drops what it says of a port, one way; ``narrow`` loses full packets, one way.
+    ``doors`` are the ports that somebody has, ``services`` who answers.
     """
 
     up: set[str] = field(default_factory=set)
@@ -46,7 +51,7 @@ class FakeNetwork:
 
     def knock(self, route: Route) -> Knock:
         self.probes.append(route)
-        is_closed = self.closed.get((route.source, route.host), lambda _port: False)
+        is_closed = self.closed.get((route.source, route.host), no_port)
         if route.host not in self.up or is_closed(route.port):
             return Knock(SILENT, "timed out")
         door = (route.host, route.port)

@@ -51,7 +51,7 @@ class FakeNode(Node):
         self.rpm = FakeRpm(root, self.changes)
         self.dpkg = FakeDpkg(root, self.changes)
         self.nvidia = FakeNvidia(root, self.changes, lambda: bool(self.docker.containers))
-        self.linux = FakeLinux(self._own_disk, self._own_interface, self._neighbour)
+        self.linux = FakeLinux(self._own_disk, self._own_interface)
         self.ip = ip
         self.mtu = 1500
         self.hosts: dict[str, tuple[str, ...]] = {}  # what a name resolves to; its own does to its address
@@ -162,6 +162,7 @@ class FakeNode(Node):
             "groupadd": self._groupadd,
             "journalctl": self._journalctl,
             "restorecon": self._restorecon,
+            "ping": self._ping,
         }
         return programs[name](arguments)
 
@@ -226,8 +227,11 @@ class FakeNode(Node):
 
     def _end_child(self) -> None:
         for door in self._answers:
-            del self.network.services[door]
+            self.network.services.pop(door, None)
         self._answers.clear()
+
+    def _ping(self, arguments: tuple[str, ...]) -> Output:
+        return Output(0 if arguments[-1] in self.network.up else 1, "", "")
 
     def become(self, command: tuple[str, ...]) -> None:
         name, *arguments = command
@@ -297,8 +301,9 @@ class FakeNode(Node):
         return (host, port) in self.reachable or self.knock(Route(self.ip, host, port)).state == OPEN
 
     def join(self, network: FakeNetwork) -> None:
-        self.network = network
+        network.services |= {door: self.network.services[door] for door in self._answers}
         network.up.add(self.ip)
+        self.network = network
 
     def knock(self, route: Route) -> Knock:
         if (route.host, route.port) in self.reachable:
@@ -335,8 +340,9 @@ class FakeNode(Node):
         finally:
             del self.network.services[door]
 
-    def _neighbour(self, ip: str) -> str:
-        return f"{ip} dev eth0 lladdr 52:54:00:00:00:02 REACHABLE \n" if ip in self.network.up else ""
+    def answers_arp(self, interface: str, own: str, peer: str) -> bool:
+        assert (interface, own) == ("eth0", self.ip)
+        return self.as_root and peer in self.network.up - self.linux.routed
 
     def http_get(
         self,

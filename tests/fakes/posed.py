@@ -5,9 +5,10 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from installer.facts import Facts
 from installer.sight import Output, Sight
 from tests.fakes.overheard import overhear
 
@@ -32,17 +33,17 @@ class Posed:
     def script(self) -> Path:
         return self.folder / "stick/probe.sh"
 
-    def run(self, *arguments: str, shell: Sequence[str] = ("sh",), cwd: Path | None = None) -> str:
+    def run(self, *arguments: str, by: Sequence[str] = ("sh",), cwd: Path | None = None) -> str:
         """What it says to the person, who sees the document where - is the only argument."""
-        done = self.tried(*arguments, shell=shell, cwd=cwd)
+        done = self.tried(*arguments, by=by, cwd=cwd)
         assert done.returncode == 0, done.stderr
         return done.stdout if arguments == ("-",) else done.stderr
 
     def tried(
-        self, *arguments: str, shell: Sequence[str] = ("sh",), cwd: Path | None = None
+        self, *arguments: str, by: Sequence[str] = ("sh",), cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            (*shell, os.fspath(self.script), *arguments),
+            (*by, os.fspath(self.script), *arguments),
             cwd=cwd or self.folder,
             env={"PATH": os.environ["PATH"], "LD_PRELOAD": "", "DOCKER_HOST": "tcp://x", "LC_ALL": "C.UTF-8"},
             stdin=subprocess.DEVNULL,
@@ -57,8 +58,9 @@ class Posed:
         target.write_bytes(content)
 
     def give_program(self, path: str, script: str) -> None:
-        self.write(path, f"#!/bin/sh\n{script}".encode())
-        (self.root / path.lstrip("/")).chmod(0o755)
+        target = self.root / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write_program(target, script)
 
     def use_tool(self, name: str, program: str) -> None:
         tool = self.folder / "tools" / name
@@ -72,6 +74,8 @@ def pose(machine: Sight, folder: Path) -> Posed:
     (folder / "tools").mkdir(parents=True)
     for tool in _TOOLS:
         posed.use_tool(tool, shutil.which(tool) or f"/nowhere/{tool}")
+    posed.use_tool("uname", os.fspath(folder / "uname"))
+    _write_program(folder / "uname", f'[ "$1" = -n ] && exec {shutil.which("uname")} -n\nexit 1\n')
     posed.root.mkdir()
     for found, names in told.folders.items():
         for name in names:
@@ -85,6 +89,21 @@ def pose(machine: Sight, folder: Path) -> Posed:
     _give_answers(posed, told.outputs)
     _place_script(posed)
     return posed
+
+
+def as_probed(facts: Facts) -> Facts:
+    """As the script's own filters leave it."""
+    mounts = tuple(
+        replace(mount, options=tuple(option for option in mount.options if "=" not in option))
+        for mount in facts.storage.mounts
+    )
+    smi = tuple(replace(gpu, uuid=gpu.uuid[:8]) for gpu in facts.gpus.smi)
+    processes = tuple(replace(one, gpu=one.gpu[:8], name=one.name.rpartition("/")[2]) for one in facts.gpus.processes)
+    return replace(
+        facts,
+        storage=replace(facts.storage, mounts=mounts),
+        gpus=replace(facts.gpus, smi=smi, processes=processes),
+    )
 
 
 def _give_answers(posed: Posed, outputs: Mapping[tuple[str, ...], Output]) -> None:
@@ -113,6 +132,11 @@ def _place_script(posed: Posed) -> None:
         text = text.replace(old, new)
     posed.script.parent.mkdir()
     posed.script.write_text(text)
+
+
+def _write_program(target: Path, script: str) -> None:
+    target.write_text(f"#!/bin/sh\n{script}")
+    target.chmod(0o755)
 
 
 def _make_room(path: Path) -> None:

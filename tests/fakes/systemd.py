@@ -29,7 +29,8 @@ class UnitActions:
 class FakeSystemd:
     """As strict as systemd 219: a unit file that was not there at the last reload is not found.
 
-    What is ``static`` cannot be enabled. It ``reboots`` only when the test says so, until then it ``is_rebooting``.
+    What is ``static`` cannot be enabled, and what is in ``bursts`` can be started only so often (StartLimitBurst).
+    It ``reboots`` only when the test says so, until then it ``is_rebooting``.
     """
 
     root: Path
@@ -42,6 +43,8 @@ class FakeSystemd:
     loaded: dict[str, bytes] = field(default_factory=dict)
     version: int = 252
     static: set[str] = field(default_factory=set)
+    bursts: dict[str, int] = field(default_factory=dict)
+    starts: dict[str, int] = field(default_factory=dict)
     reboots: bool = True
     is_rebooting: bool = False
 
@@ -62,6 +65,7 @@ class FakeSystemd:
             "start": self._start,
             "stop": self._stop,
             "restart": self._restart,
+            "reset-failed": self._forget_starts,
             "reboot": self._reboot,
         }
         self.changes.about_to(f"systemctl {' '.join(arguments)}")
@@ -158,12 +162,22 @@ class FakeSystemd:
             return failed(f"Failed to start {unit}: Unit {unit} not found.", 5)
         if self.states.get(unit) == "active":
             return OK
+        self.starts[unit] = self.starts.get(unit, 0) + 1
+        if self.starts[unit] > self.bursts.get(unit, self.starts[unit]):
+            self.states[unit] = "failed"
+            return failed(f"Job for {unit} failed because start of the service was attempted too often.")
         if not self._program(unit).is_file():
             self.states[unit] = "failed"
             return failed(f"Job for {unit} failed because of unavailable resources.")
         self.since[unit] = self.clock()
         self.states[unit] = self._actions(unit).start()
         return failed(f"Job for {unit} failed.") if self.states[unit] == "failed" else OK
+
+    def _forget_starts(self, unit: str) -> Output:
+        if unit not in self.loaded:
+            return failed(f"Failed to reset failed state of unit {unit}: Unit {unit} not loaded.")
+        self.starts.pop(unit, None)
+        return OK
 
     def _program(self, unit: str) -> Path:
         found = re.search(rb"^ExecStart=(\S+)", self.loaded[unit], re.MULTILINE)

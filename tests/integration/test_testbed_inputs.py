@@ -14,6 +14,8 @@ import pytest
 from testbed import inputs
 from testbed.host_docker import HostDocker
 
+from installer.facts.gpus import read_brand
+
 BUILD = Path(__file__).parents[2] / "build"
 NEEDED = (
     "libnvidia-container1",
@@ -110,6 +112,16 @@ def test_four_toolkit_packages_resolve_on_a_node_and_three_do_not(
     assert "libnvidia-container1" in attempt(*test, *four[1:]).stderr
 
 
+def test_toolkit_debs_have_the_upstream_names_and_needs(made: inputs.Inputs, tmp_path: Path) -> None:
+    with tarfile.open(made.toolkit_debs) as archive:
+        archive.extractall(tmp_path, filter="data")
+    debs = list(tmp_path.glob("release-v1.17.8-stable/packages/ubuntu18.04/amd64/*_1.17.8-1_amd64.deb"))
+    needs = {deb.name.partition("_")[0]: run("dpkg-deb", "--field", str(deb), "Depends").strip() for deb in debs}
+    assert set(needs) == {*NEEDED, "libnvidia-container-dev", "nvidia-container-toolkit-operator-extensions"}
+    assert needs["libnvidia-container-tools"].startswith("libnvidia-container1 (>= 1.17.8-1), ")
+    assert needs["nvidia-container-toolkit"].startswith("nvidia-container-toolkit-base (= 1.17.8-1), ")
+
+
 def test_nvidia_ctk_adds_its_runtime_once_and_keeps_the_rest(rpms: dict[str, Path], tmp_path: Path) -> None:
     packed = subprocess.run(("rpm2cpio", str(rpms["nvidia-container-toolkit-base"])), capture_output=True, check=True)
     unpack = ("cpio", "--extract", "--make-directories", "--quiet")
@@ -163,6 +175,9 @@ def test_nvidia_smi_answers_in_the_real_forms(gpu_root: Path) -> None:
     assert run(*smi, "--query-gpu=memory.total", "--format=csv,nounits") == "memory.total [MiB]\n15360\n"
     assert run(*smi, "-L") == "GPU 0: Tesla T4 (UUID: GPU-7e57bed0-0000-0000-0000-000000000001)\n"
     assert attempt(*smi, "--query-gpu=no.such.field", "--format=csv").returncode == 2
+    assert read_brand(run(*smi, "-q", "-x", "-i", "0")) == "NVIDIA"
+    assert run(*smi, "-q", "-x", "-i", "0").startswith('<?xml version="1.0" ?>\n<!DOCTYPE nvidia_smi_log ')
+    assert attempt(*smi, "-q", "-x", "-i", "1").stdout == "No devices were found\n"
 
 
 def test_persistence_mode_is_kept_until_reboot(gpu_root: Path) -> None:

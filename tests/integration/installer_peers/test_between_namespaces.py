@@ -112,11 +112,12 @@ def test_ctrl_c_is_the_end_that_is_meant(world: World) -> None:
 
 
 def test_an_absent_peer_costs_no_more_than_seconds(world: World) -> None:
-    began = time.monotonic()
     assert list(world.found(HEAD)) == ["peers-not-probed"]
     run("ip", "-n", SPACES[WORKER], "link", "set", "eth0", "down")
-    assert list(world.found(HEAD)) == ["peers-not-probed"]
-    assert time.monotonic() - began < 20
+    began = time.monotonic()
+    assert list(world.found(HEAD)) == ["peers-not-probed"]  # though the kernel remembers it
+    took = time.monotonic() - began
+    assert took < 5, took
 
 
 def test_a_firewall_there_that_opens_only_what_somebody_listed(world: World) -> None:
@@ -149,6 +150,8 @@ def _rejected(target: str) -> tuple[str, ...]:
 
 def test_a_switch_that_loses_full_packets(world: World) -> None:
     """It drops what is too long for its port, and tells nobody."""
+    for name in SPACES.values():
+        run("ip", "-n", name, "link", "set", "eth0", "gso_max_segs", "1")  # as on a real wire, each packet by itself
     for port in ("port0", "port1"):
         run("ip", "-n", SWITCH, "link", "set", port, "mtu", "1400")
     with world.listening(WORKER):

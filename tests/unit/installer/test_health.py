@@ -5,11 +5,12 @@ import pytest
 
 from installer.errors import StepError
 from installer.health import Health, api_pending, look, read_model_names, wait_for_api
-from installer.runner import load_config
+from installer.runner import load_config, run_node
 from installer.settings import NodeConfig
 from installer.steps.cluster import NODE_UNIT, SERVE_UNIT
 from tests.fakes.bundle import MadeBundle
 from tests.fakes.installing import HEAD, WORKER, install
+from tests.fakes.network import connect, every_port
 from tests.fakes.node import FakeNode
 
 API = "10.0.0.1:8000"
@@ -45,6 +46,48 @@ def serve(node: FakeNode) -> None:
 def test_a_head_that_serves_waits_for_nothing(head: FakeNode) -> None:
     serve(head)
     assert look(head, config_of(head)) == Health(missing="", waiting="", peers=(UNHEARD,))
+
+
+def test_differing_peers_are_one_table_and_no_error(head: FakeNode, worker: FakeNode) -> None:
+    connect(head, worker)
+    worker.mtu, worker.clock_seconds = 9000, head.clock_seconds + 60
+    worker.reachable.add(("10.0.0.1", 6379))
+    run_node(head)
+    run_node(worker)
+    table = (
+        "the nodes differ:",
+        "node              MTU   clock",
+        "10.0.0.1 (node1)  1500  +0 s",
+        "10.0.0.2 (node1)  9000  +60 s",
+    )
+    assert look(head, config_of(head)).peers == table
+
+
+def test_peers_that_are_the_same_need_no_word(head: FakeNode, worker: FakeNode) -> None:
+    connect(head, worker)
+    run_node(head)
+    worker.reachable.add(("10.0.0.1", 6379))
+    run_node(worker)
+    assert look(head, config_of(head)).peers == ()
+    assert look(worker, config_of(worker)).peers == ()
+
+
+def test_a_peer_without_a_responder_is_said_to_be_so(head: FakeNode, worker: FakeNode) -> None:
+    connect(head, worker)
+    worker.systemd.command(("stop", NODE_UNIT))
+    (said,) = look(head, config_of(head)).peers
+    assert said.startswith("10.0.0.2 is not compared, it is there, and nobody answers at its port 6385")
+
+
+def test_a_worker_that_a_firewall_keeps_waiting_has_no_trouble_and_says_what_is_closed(
+    head: FakeNode, worker: FakeNode
+) -> None:
+    network = connect(head, worker)
+    run_node(head)
+    network.doors.add(("10.0.0.1", 6379))
+    network.closed["10.0.0.1", "10.0.0.2"] = every_port
+    missing = look(worker, config_of(worker)).missing
+    assert missing.startswith("not reached yet: head 10.0.0.1: 10.0.0.1 -> 10.0.0.2: freely chosen ports")
 
 
 def test_a_head_names_the_peers_that_have_not_joined(head: FakeNode) -> None:

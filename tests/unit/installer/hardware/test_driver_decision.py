@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from installer.facts.driver import DriverFacts
-from installer.facts.gpus import GpuFacts, SmiGpu
+from installer.facts.gpus import GpuFacts, PciGpu, SmiGpu
 from installer.hardware.driver_decision import (
     BlockNouveau,
     Decision,
@@ -110,6 +110,12 @@ CASES: list[tuple[str, DriverFacts, GpuFacts, Decision]] = [
     ),
     ("drives nothing, in a container", NONE, silent("No devices were found"), Install("found no GPU")),
     ("nouveau", NOUVEAU, silent(), BlockNouveau("nouveau drives the GPUs")),
+    (
+        "nouveau in a kernel that tells no modules",
+        NONE,
+        replace(silent(), pci=(PciGpu("0000:00:1e.0", "1eb8", "nouveau"),)),
+        BlockNouveau("nouveau drives the GPUs"),
+    ),
     ("nouveau beside the right one", replace(NOUVEAU, loaded=VERSION), answering(VERSION), Keep(VERSION)),
     ("nouveau beside another", replace(NOUVEAU, loaded=OLDER), answering(OLDER), Install(f"found {OLDER}")),
     ("a package of it", by_package(VERSION), answering(VERSION), Keep(VERSION)),

@@ -186,3 +186,11 @@ def test_what_fits_nowhere_needs_more_than_all() -> None:
     load = replace(runbook(32768, 0.9), weights=40 * GIB)
     assert longest_that_fits(load).high == 0
     assert least_utilization(load, 32768).low > 100
+
+
+@pytest.mark.parametrize("mebibytes", [512, 400, 300, 100])
+def test_a_gpu_with_less_memory_than_its_driver_takes_holds_nothing(mebibytes: int) -> None:
+    load = runbook(4096, 0.95)
+    tiny = replace(load, gpus=replace(load.gpus, total=mebibytes * MIB))
+    assert memory_of(tiny, 4096).tokens.high == 0
+    assert least_utilization(tiny, 4096).low > 100

@@ -4,7 +4,15 @@ import pytest
 
 from installer.errors import MalformedError, UsageError
 from installer.index.serve_args import OURS, WEAKENING
-from installer.index.settings import GCS_PORT, RAY_PORTS, ClusterSettings, ServeSettings, check_ports, size_in_bytes
+from installer.index.settings import (
+    GCS_PORT,
+    PEER_PORT,
+    RAY_PORTS,
+    ClusterSettings,
+    ServeSettings,
+    check_ports,
+    size_in_bytes,
+)
 from installer.index.strict import Place, Value
 
 
@@ -173,6 +181,8 @@ class Written(Place):
         (GCS_PORT, GCS_PORT),
         (8000, 8000),
         (RAY_PORTS["--node-manager-port"], 8000),
+        (PEER_PORT, 8000),
+        (GCS_PORT, PEER_PORT),
         (6379, 6380),
         (6379, 20500),
         (20500, 8000),

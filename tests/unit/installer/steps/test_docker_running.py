@@ -20,6 +20,13 @@ def test_what_was_stopped_is_started(node: FakeNode, made: MadeBundle) -> None:
     assert_settled(STEP, node)
 
 
+def test_a_docker_that_was_started_often_is_started_once_more(node: FakeNode, made: MadeBundle) -> None:
+    install(node, made, HEAD)
+    node.systemd.shut_down()
+    node.systemd.bursts["docker.service"] = node.systemd.starts["docker.service"]
+    make_true(STEP, node)
+
+
 def test_a_unit_that_is_active_is_not_enough(node: FakeNode, made: MadeBundle) -> None:
     install(node, made, HEAD)
     node.docker.stop()

@@ -204,6 +204,14 @@ def test_a_stranger_on_the_gpus_is_named_and_left_alone(
     assert node.changes.done == []
 
 
+def test_a_stranger_is_seen_also_where_the_kernel_tells_no_modules(node: FakeNode, step: InstallDriver) -> None:
+    node.nvidia.have(OLDER)
+    node.nvidia.hold(4711, "python3")
+    node.at("/proc/modules").unlink()
+    with pytest.raises(EnvironmentProblemError, match="the GPUs are in use"):
+        step.apply(node)
+
+
 def test_who_holds_no_gpu_is_no_stranger(node: FakeNode, step: InstallDriver) -> None:
     node.nvidia.have(OLDER)
     node.nvidia.hold(4711, "python3")

@@ -185,6 +185,29 @@ def test_on_debian_what_is_newer_is_left_alone(node: FakeNode, tmp_path: Path) -
     assert step_of(made, stage(node, made)).pending(node) is None
 
 
+@pytest.mark.parametrize("there", ["5.15.0-100.110", "5.15.0-100.111"])
+def test_on_debian_headers_have_the_kernel_in_their_name_and_may_be_newer(
+    node: FakeNode, tmp_path: Path, there: str
+) -> None:
+    node.become_debian()
+    node.run_kernel("5.15.0-100-generic")
+    made = make_bundle(tmp_path / "ubuntu", replace(UBUNTU, packages=UBUNTU.packages[2:]))
+    node.dpkg.database |= {"linux-headers-5.15.0-100-generic": there}
+    assert step_of(made, stage(node, made)).pending(node) is None
+
+
+def test_on_debian_older_headers_are_replaced_in_the_same_run(node: FakeNode, tmp_path: Path) -> None:
+    """Of the rest something may need them, and dpkg looks no further than what one run is given."""
+    node.become_debian()
+    node.run_kernel("5.15.0-100-generic")
+    made = make_bundle(tmp_path / "ubuntu", UBUNTU)
+    node.dpkg.database |= {"linux-headers-5.15.0-100-generic": "5.15.0-100.109"}
+    step = step_of(made, stage(node, made))
+    node.changes.forget()
+    make_true(step, node)
+    assert node.changes.done == ["dpkg --install cpp gcc linux-headers-5.15.0-100-generic"]
+
+
 def test_on_debian_what_is_missing_is_refused_before_any_change(node: FakeNode, tmp_path: Path) -> None:
     node.become_debian()
     with pytest.raises(RefusedError, match="gcc : Depends: cpp but it is not installable"):

@@ -48,6 +48,12 @@ def test_an_older_version_is_replaced(node: FakeNode, step: InstallToolkit) -> N
     make_true(step, node)
 
 
+def test_a_newer_version_is_left_alone(node: FakeNode, step: InstallToolkit) -> None:
+    """It came from the site, and serves as well: to go back would be refused, and the driver is in place by then."""
+    node.rpm.database |= {BASE: "1.18.0-1.x86_64", TOOLKIT: "1.18.0-1.x86_64"}
+    assert_settled(step, node)
+
+
 def test_what_rpm_refuses_is_refused_before_any_change(node: FakeNode, made: MadeBundle, step: InstallToolkit) -> None:
     node.rpm.database[TOOLKIT] = "1.18.0-1.x86_64"
     before = list(node.changes.done)
