@@ -86,7 +86,7 @@ def spaces(lock: Lock) -> Iterator[Space]:
         "/var/lib/vllm-airgap/staging", sum(sizes.values()) - model, "what is installed from, checked once more"
     )
     unpacked = "the image, unpacked (or data-root of daemon.json)"
-    yield Space(DOCKER_ROOT, image * IMAGE_GROWTH, unpacked, runs=True)
+    yield Space(DOCKER_ROOT, image * IMAGE_GROWTH, unpacked)
     yield Space("/opt/vllm-airgap", RUNTIME_BYTES, "the Python that installs", runs=True)
     if docker:
         yield Space(OUR_BINARIES, sum(binary.size for binary in docker.binaries), "docker", runs=True)

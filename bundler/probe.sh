@@ -7,11 +7,12 @@
 #   bundle lint MANIFEST --site FILE [--site FILE ...]
 #
 # It changes nothing but FILE, which is made anew, readable by its owner alone (mode 0600), and never replaces another
-# file. It sends nothing anywhere. A command gets some seconds, where there is `timeout`; of each answer 256 KiB count.
+# file. It sends nothing anywhere. A command gets some seconds, nvidia-smi three minutes, where there is `timeout`; of
+# each answer 256 KiB count.
 #
 # FILE is text (JSON) and holds the raw answers to the questions in `look`, at the end of this script:
 #   system    release, kernel, C library, systemd, SELinux, Secure Boot, clock, where some programs are
-#   storage   mount points with their devices, file systems, sizes and flags; memory
+#   storage   mount points with their devices, file systems, sizes and flags, and what xfs_info says of them; memory
 #   network   host name and its addresses, interfaces with MTU and IPv4 addresses, default route, TCP ports that
 #             somebody listens on, names of RDMA devices, whether firewalld or ufw is on
 #   GPUs      all devices of the PCI bus by their numbers; GPUs as nvidia-smi tells them, and who holds their memory
@@ -63,17 +64,19 @@ short_uuid() { sed 's/\([GM][PI][UG]-[0-9a-f]\{4\}\)[0-9a-f/-]*/\1/g'; } # GPU-,
 
 short_uuid_and_name() { short_uuid | sed 's/^\(.*, \)\([^,]*\/\)\([^/]*\)$/\1\3/'; }
 
-brand() { grep '<product_brand>'; }
+brand_and_fabric() { sed -n '/<product_brand>/p; /<fabric>/{p;n;/<state>/p;}'; }
+
+without_builder() { sed 's/([^()]*@[^()]*)//'; }
 
 secure_boot() { grep '^SecureBoot-'; }
 
 locks_of_displays() { grep '^\.X[0-9]*-lock$'; }
 
-of_info() { members ServerVersion DockerRootDir Driver CgroupDriver Runtimes ServerErrors; }
+of_info() { members ServerVersion DockerRootDir Driver CgroupDriver Runtimes SecurityOptions ServerErrors; }
 
 of_containers() { members Names Image State Status Labels; }
 
-members() { # NAMES: of each line, which is a JSON object, these members; of Labels our own alone
+members() { # NAMES: of each line, a JSON object, these members; of Labels our own alone, of SecurityOptions SELinux
     awk -v wanted=" $* " '
         function keep(member,    name) {
             if (!match(member, /^ *"[A-Za-z]*" *:/)) return
@@ -82,6 +85,8 @@ members() { # NAMES: of each line, which is a JSON object, these members; of Lab
             if (index(wanted, " " name " ") == 0) return
             if (name == "Labels")
                 member = "\"Labels\":\"" (match(member, /vllm-airgap=[^,"]*/) ? substr(member, RSTART, RLENGTH) : "") "\""
+            if (name == "SecurityOptions")
+                member = "\"SecurityOptions\":[" (member ~ /"name=selinux"/ ? "\"name=selinux\"" : "") "]"
             kept = kept (kept == "" ? "" : ",") member
         }
         substr($0, 1, 1) == "{" {
@@ -185,9 +190,11 @@ ask_for() { # FILTER SECONDS COMMAND ...: leaves in `code` how it ended
     } 4>&1); } 3>&1
     code=${ended%%"$line_end"*}
     printf ', "err": %s, "code": %s' "${ended#*"$line_end"}" "$code"
-    case $limit,$code in timeout,124 | timeout,137) printf ', "late": %s' "$1" ;; esac
+    if was_late; then printf ', "late": %s' "$1"; fi
     printf '}'
 }
+
+was_late() { case $limit,$code in timeout,124 | timeout,137) ;; *) return 1 ;; esac; } # what was asked last
 
 words_of() { # SECONDS COMMAND ...: what it says, for what is asked next
     run "$@" 2>/dev/null
@@ -266,33 +273,46 @@ owned=
 ask_owner() { # FILE: of which package it is; asked once
     case "$line_end$owned" in *"$line_end$1$line_end"*) return ;; esac
     owned=$owned$1$line_end
-    ask 5 dpkg-query -S "$1"
-    ask 5 rpm -qf --queryformat '%{NAME}\n' "$1"
+    ask 30 dpkg-query -S "$1" # which reads the lists of all packages
+    ask 30 rpm -qf --queryformat '%{NAME}\n' "$1"
 }
 
 ask_program() { # PROGRAM: its version and package
     find_on_path "$1"
     [ -n "$place" ] || return 0
     path=$place
-    ask 5 "$path" --version
+    ask 10 "$path" --version
     ask_owner "$path"
+}
+
+ask_xfs() { # whether overlays work there; not of what only pods see, nor of names with blanks
+    mounts=$(awk '$3 == "xfs" && $2 !~ /\\|\/kubelet\/pods\// { print $2 }' "$root/proc/mounts" 2>/dev/null)
+    set -f
+    for mount in $mounts; do
+        ask 5 xfs_info "$mount"
+    done
+    set +f
 }
 
 ask_nvidia_smi() { # an old driver names the first field that it does not know, and tells nothing
     fields=index,uuid,driver_version,memory.total,memory.used,compute_cap,pci.bus_id
     fields=$fields,mig.mode.current,persistence_mode,ecc.mode.current,name
-    while ask_for short_uuid 20 nvidia-smi "--query-gpu=$fields" --format=csv && [ "$code" != 0 ]; do
-        unknown=$(run 20 nvidia-smi "--query-gpu=$fields" --format=csv 2>&1 |
+    waking=180 # seconds: without persistence each call wakes all GPUs
+    while ask_for short_uuid $waking nvidia-smi "--query-gpu=$fields" --format=csv && [ "$code" != 0 ]; do
+        was_late && return
+        unknown=$(run $waking nvidia-smi "--query-gpu=$fields" --format=csv 2>&1 |
             sed -n 's/.*Field "\([a-z_.]*\)" is not a valid field.*/\1/p')
         unknown=${unknown%%"$line_end"*}
         case $unknown,,$fields, in
-            ,*) break ;;
+            ,*) return ;;
             *",$unknown,"*) fields=$(printf '%s' ",$fields," | sed "s/,$unknown,/,/; s/^,//; s/,\$//") ;;
-            *) break ;;
+            *) return ;;
         esac
     done
-    ask_for short_uuid_and_name 20 nvidia-smi --query-compute-apps=pid,gpu_uuid,used_memory,process_name --format=csv
-    ask_for brand 20 nvidia-smi -q -x -i 0
+    used=pid,gpu_uuid,used_memory,process_name
+    ask_for short_uuid_and_name $waking nvidia-smi "--query-compute-apps=$used" --format=csv
+    was_late && return
+    ask_for brand_and_fabric $waking nvidia-smi -q -x -i 0
 }
 
 look() {
@@ -322,6 +342,8 @@ look() {
     ask 3 df -kP
     ask 3 df -klP
     see /proc/meminfo
+    find_on_path xfs_info
+    [ -z "$place" ] || ask_xfs
 
     # network
     ask 5 ip -o -4 addr show
@@ -374,7 +396,13 @@ look() {
     done
     see_for words_about_nouveau /proc/cmdline
     see_whether "/lib/modules/$kernel/build/Makefile"
-    find_on_path cc gcc make ld dkms
+    find_on_path make ld dkms gcc
+    compiler=$place
+    find_on_path cc
+    compiler=${place:-$compiler}
+    [ -z "$compiler" ] || ask 5 "$compiler" --version
+    see_whether /usr/include/libelf.h
+    see_for without_builder /proc/version
     find_on_path nv-fabricmanager
     [ -z "$place" ] || ask 5 "$place" --version
     ask 5 systemctl is-active nvidia-fabricmanager.service nvidia-persistenced.service display-manager.service
@@ -397,7 +425,7 @@ look() {
     ask_program containerd
     ask_program nvidia-ctk
     list /snap/docker/current/bin
-    [ ! -e "$root/snap/docker/current/bin/dockerd" ] || ask 5 /snap/docker/current/bin/dockerd --version
+    [ ! -e "$root/snap/docker/current/bin/dockerd" ] || ask 10 /snap/docker/current/bin/dockerd --version
     # Where the socket alone is active, a question would start the service.
     case $units in
         active*) ask_docker ;;

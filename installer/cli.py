@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from installer import __version__
+from installer.after_boot import lock_patiently, wait_for_place
 from installer.console import Console, open_closed_streams, silence_broken_pipes
 from installer.errors import AirgapError, EnvironmentProblemError, NotAuthenticError, UsageError
 from installer.handover import HANDOVER_VARIABLE, RUNTIME_VARIABLE, hand_over, is_ours
@@ -32,7 +33,7 @@ from installer.node import Node
 from installer.peers.differences import differences
 from installer.peers.listening import listen
 from installer.preflight import IGNORABLE
-from installer.resume import attended, resume, through_reboots
+from installer.resume import resume, taken_over, through_reboots
 from installer.runner import halt_node, halt_serve, run_node, run_serve
 from installer.settings import Answers
 from installer.staging import file_digest
@@ -147,7 +148,7 @@ def install(directory: Path | None, **options: Any) -> None:  # noqa: ANN401  # 
             seen = survey(node, bundle, answers, _runtime_copy(), options["ignored"])
             _dry_run(node, _remarked(seen, console).prepared(), console, stop)
             return
-        with node.lock():
+        with taken_over(node):
             seen = survey(node, bundle, answers, _runtime_copy(), options["ignored"])
             prepared = _remarked(seen, console).prepared()
             check_medium(node, prepared, directory)
@@ -161,7 +162,7 @@ def install(directory: Path | None, **options: Any) -> None:  # noqa: ANN401  # 
             if options["reboot"]:
                 through_reboots(node, go_on, options["ignored"])
             else:
-                attended(node, go_on)
+                go_on()
     if options["wait"]:
         wait_until_served(node, prepared, _voice(console, stop))
         console.say("the API answers")
@@ -226,17 +227,20 @@ def verify(directory: Path, **options: Any) -> None:  # noqa: ANN401  # click kn
 def resume_after_reboot() -> None:
     """Go on with an install after the reboot that it asked for (called by systemd)."""
     node = Node()
-    console, stop = Console(progress=False, also=node.note), StopRequest(node.clock)
+    console = Console(progress=False, also=node.note)
+    voice = _voice(console, StopRequest(node.clock))
 
-    def go_on(ignored: tuple[str, ...]) -> None:
+    @contextmanager
+    def look(ignored: tuple[str, ...]) -> Iterator[Callable[[], None]]:
         with open_staged_bundle(staged_bundle(node), anchors_of(node, Anchors())) as bundle:
+            wait_for_place(node, bundle.index.model.name, voice.waiting)
             prepared = _remarked(survey(node, bundle, Answers(), None, ignored), console).prepared()
             check_medium(node, prepared, None)
-            console.show_health(carry_out(node, prepared, _voice(console, stop)))
+            yield lambda: console.show_health(carry_out(node, prepared, voice))
 
-    with node.lock():
+    with lock_patiently(node, voice.waiting):
         node.open_log("install.log")
-        resume(node, go_on)
+        resume(node, look)
 
 
 @main_group.command("run-node", hidden=True)

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from installer.errors import AirgapError, printable
 from installer.health import Health
-from installer.step import Applied, Holds, Pending, StepEvent
+from installer.step import Applied, Holds, Pending, StepEvent, Tolerated
 from installer.trust.contents import Advance
 from installer.trust.opened import Bundle
 
@@ -67,6 +67,9 @@ class Console:
                 self.say(f"pending  {title}: {reason}")
             case Applied(title, seconds):
                 self.say(f"done     {title} ({seconds:.1f} s)")
+            case Tolerated(title, problem, fix):
+                self.say(f"warning: {title}: {problem}")
+                self.say(f"         fix: {fix}")
 
     def show_bundle(self, bundle: Bundle) -> None:
         index = bundle.index

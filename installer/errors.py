@@ -67,6 +67,10 @@ class StepError(AirgapError):
     exit_code = 9
 
 
+class ToleratedError(StepError):
+    """What a step could not do, and an install goes on without: it is told as a warning."""
+
+
 class UnreachableError(AirgapError):
     """A source or a peer could not be reached; the same command again resumes."""
 

@@ -9,7 +9,7 @@ from installer.index.space import IMAGE_GROWTH, RUNTIME_BYTES
 from installer.node import Node
 from installer.node.paths import BINARIES, DAEMON_JSON, OPT, STATE
 from installer.preflight import Need, Situation
-from installer.preflight.docker import nodes_own_docker
+from installer.preflight.docker import in_docker, nodes_own_docker
 from installer.preflight.gpu_driver import coming
 from installer.staging import Staging, incoming
 
@@ -24,7 +24,7 @@ def needs(node: Node, at: Situation, staging: Staging, wanted: tuple[File, ...])
     for file in wanted:
         yield Need(staging.place_of(file), max(0, file.size - _held(node, staging, file)), _word(file))
     image = sum(file.size for file in wanted if file.kind == "image")
-    yield Need(docker, image * IMAGE_GROWTH, "the image in docker", runs=True)
+    yield in_docker(at, docker, image * IMAGE_GROWTH, "the image in docker")
     runtime = RUNTIME_BYTES if any(file.kind == "runtime" for file in wanted) else 0
     yield Need(OPT, runtime, "the program's Python", runs=True)
     if at.index.docker and not nodes_own_docker(at):

@@ -1,7 +1,8 @@
 """An install that reboots its node where that is needed, and goes on by itself; but never reboots for ever."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 
 from installer.errors import RebootNeededError, StepError
@@ -13,6 +14,8 @@ from installer.stop_request import InterruptedRunError
 from installer.systemd import place_units, unit_path, wanted_link
 
 RESUME_UNIT = "vllm-airgap-resume.service"
+# By what a person chose to ignore: looks at the node, and gives what goes on from the first step.
+Look = Callable[[tuple[str, ...]], AbstractContextManager[Callable[[], None]]]
 _RECORD = f"{STATE}/reboots.json"
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _MOST_STARTS = 5  # nouveau and the driver take one each; a kernel that dies of the new driver would take all
@@ -50,24 +53,33 @@ class Record:
         return json.dumps(document, indent=1).encode() + b"\n"
 
 
-def attended(node: Node, go_on: Callable[[], None]) -> None:
-    """An install whose reboots a person does; one that was to go on by itself is that person's now."""
-    withdraw(node)
-    go_on()
+@contextmanager
+def taken_over(node: Node) -> Iterator[None]:
+    """The run of a person, however it ends: what was to go on by itself is that person's now. Raises LockedError."""
+    with node.lock():
+        withdraw(node)
+        yield
 
 
 def through_reboots(node: Node, go_on: Callable[[], None], ignored: tuple[str, ...]) -> None:
     """An install that a person began, and that reboots by itself."""
-    withdraw(node)
-    _to_the_end(node, go_on, lambda: Record(ignored))
+    with _noted(node):
+        _to_the_end(node, go_on, lambda: Record(ignored))
 
 
-def resume(node: Node, go_on: Callable[[tuple[str, ...]], None]) -> None:
-    """After a boot: go on, if an install asked for that, and ignore what it ignored."""
+def resume(node: Node, look: Look) -> None:
+    """After a boot: go on, if an install asked for that, and ignore what it ignored.
+
+    What ``look`` finds in the way may be gone at the next boot, so the unit stays for that.
+    """
     if node.read(_RECORD) is None:
         withdraw(node)
         return
-    _to_the_end(node, lambda: go_on(_counted(node).ignored), lambda: _read(node))
+    with _noted(node):
+        with _given_up_by_failure(node):
+            ignored = _counted(node).ignored
+        with look(ignored) as go_on:
+            _to_the_end(node, go_on, lambda: _read(node))
 
 
 def withdraw(node: Node) -> None:
@@ -78,17 +90,33 @@ def withdraw(node: Node) -> None:
             place.unlink()
 
 
-def _to_the_end(node: Node, go_on: Callable[[], None], so_far: Callable[[], Record]) -> None:
-    """After an end, good or bad, nothing is left that would start it again."""
+@contextmanager
+def _noted(node: Node) -> Iterator[None]:
     try:
-        _or_reboot(node, go_on, so_far)
+        yield
     except (RebootNeededError, InterruptedRunError) as error:
         node.note(f"{error}")
         raise
     except Exception as error:
         node.note(f"error: {error}")
+        raise
+
+
+@contextmanager
+def _given_up_by_failure(node: Node) -> Iterator[None]:
+    try:
+        yield
+    except (RebootNeededError, InterruptedRunError):
+        raise
+    except Exception:
         withdraw(node)
         raise
+
+
+def _to_the_end(node: Node, go_on: Callable[[], None], so_far: Callable[[], Record]) -> None:
+    """After an end, good or bad, nothing is left that would start it again."""
+    with _given_up_by_failure(node):
+        _or_reboot(node, go_on, so_far)
     withdraw(node)
 
 

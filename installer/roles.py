@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from installer.driver.look import LastLook
 from installer.engine import CONTAINERD_UNIT, DOCKER_UNIT, Engine
 from installer.hardware.requirements import Offer, demands_of, judge
 from installer.index.components import Driver
@@ -37,7 +38,7 @@ from installer.trust.keys import PublicKey
 
 @dataclass(frozen=True)
 class Plan:
-    """One bundle, for one node."""
+    """One bundle, for one node. ``look`` is what its GPUs said while all this was decided."""
 
     index: Index
     pinned: Pinned
@@ -46,6 +47,7 @@ class Plan:
     engine: Engine | None
     site: Site
     config: NodeConfig
+    look: LastLook
 
 
 def steps_for(plan: Plan) -> Iterator[Step]:
@@ -81,8 +83,8 @@ def software(plan: Plan) -> Iterator[Step]:
         yield InstallPackages(index.packages, index.target.packages, index.of_kind("package"), staging)
     if index.driver is not None:
         yield install_driver(plan, index.driver)
+    yield StartFabricManager(look=plan.look)
     yield RestartServices()
-    yield StartFabricManager()
     yield TurnOnPersistence()
     yield from docker(plan)
     if index.toolkit is not None:
@@ -102,7 +104,8 @@ def install_driver(plan: Plan, driver: Driver) -> InstallDriver:
     def suffices(version: str) -> bool:
         return judge(demands, Offer(version)).natively
 
-    return InstallDriver(driver, plan.index.only("driver"), plan.staging, plan.index.target.packages, suffices)
+    packages = plan.index.target.packages
+    return InstallDriver(driver, plan.index.only("driver"), plan.staging, packages, suffices, look=plan.look)
 
 
 def docker(plan: Plan) -> Iterator[Step]:

@@ -18,7 +18,7 @@ from installer.container import (
     start_node,
     stop_node,
 )
-from installer.driver.services import PERSISTENCED
+from installer.driver.persistence import keep_awake, may_sleep
 from installer.errors import EnvironmentProblemError, StepError
 from installer.node import Node
 from installer.peers.differences import differences
@@ -26,7 +26,6 @@ from installer.peers.identity import identify
 from installer.peers.joining import head_missing
 from installer.peers.responder import respond_for_ever, responder_of
 from installer.settings import NODE_JSON, NodeConfig
-from installer.systemd import is_active
 
 _PATIENCE = 5  # seconds between two looks
 STARTING = "starting: "  # begins the journal's line of every start
@@ -67,10 +66,8 @@ def wake_gpus(node: Node) -> None:
     """
     if node.finds("nvidia-modprobe"):
         node.ask("nvidia-modprobe", "-u", "-c=0")
-    if not is_active(node, PERSISTENCED):
-        output = node.ask("nvidia-smi", "-pm", "1")
-        if not output.succeeded:
-            _say(f"persistence mode stays off: {output.last_lines}")
+    if may_sleep(node) and (problem := keep_awake(node)):
+        _say(f"persistence mode stays off: {problem}")
 
 
 def halt_node(node: Node) -> None:

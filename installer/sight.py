@@ -6,11 +6,12 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Output:
-    """How a command ended."""
+    """How a command ended. One that was ``late`` was killed for it, and how it would have ended nobody knows."""
 
     code: int
     stdout: str
     stderr: str
+    late: bool = False
 
     @property
     def succeeded(self) -> bool:

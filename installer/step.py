@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from installer.errors import StepError
+from installer.errors import StepError, ToleratedError
 from installer.journal import Journal
 from installer.node import Node
 
@@ -48,7 +48,16 @@ class Applied:
     seconds: float
 
 
-StepEvent = Holds | Pending | Applied
+@dataclass(frozen=True)
+class Tolerated:
+    """A step could not make all of it true, and the cluster runs without that."""
+
+    title: str
+    problem: str
+    fix: str
+
+
+StepEvent = Holds | Pending | Applied | Tolerated
 Report = Callable[[StepEvent], None]
 
 
@@ -70,7 +79,18 @@ def execute(steps: Iterable[Step], node: Node, journal: Journal, report: Report)
         with journal.recording(step.title, reason):
             for path in step.replaces:
                 journal.will_replace(path)
-            step.apply(node)
+            lacking = _apply(step, node)
+        if lacking is not None:
+            report(lacking)
+            continue
         if still := step.pending(node):
             raise StepError(f"{step.title}: was applied, and yet: {still}", hint="the log tells what each command said")
         report(Applied(step.title, node.clock() - started))
+
+
+def _apply(step: Step, node: Node) -> Tolerated | None:
+    try:
+        step.apply(node)
+    except ToleratedError as error:
+        return Tolerated(step.title, str(error), error.hint)
+    return None

@@ -5,9 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from installer.container import CONTAINER
+from installer.driver.holders import strangers
+from installer.driver.look import LastLook
+from installer.driver.services import SERVICES
 from installer.engine import present_engine, unused_containerd
 from installer.errors import AirgapError, EnvironmentProblemError, MalformedError, RefusedError, UsageError
-from installer.facts import gather
+from installer.facts import Facts, gather
 from installer.index.document import File, Index
 from installer.index.settings import PEER_PORT
 from installer.needs import needs
@@ -111,6 +114,7 @@ def survey(
         unwritable=tuple(_unwritable(node, staging)),
         older=_older(node, bundle, pinned, before),
         foreign_containerd=_foreign_containerd(node, index),
+        strangers=tuple(map(str, strangers(node, SERVICES))),
     )
     situation = replace(seen, needs=tuple(needs(node, seen, staging, wanted)))
     if wrong:
@@ -129,6 +133,7 @@ def survey(
             files_dir=staging.extra_files if index.of_kind("file") else "",
             sums_digest=bundle.metadata.sums_digest,
         ),
+        look=_look(node, seen.facts),
     )
     report = _report(_with_peers(node, situation, plan.config), frozenset(ignored))
     return Survey(report, (), _prepared(plan, intake, wanted))
@@ -160,6 +165,12 @@ def pinned_before(node: Node, bundle: Bundle) -> Pinned | None:
 
 def _prepared(plan: Plan, intake: TakeIn, wanted: tuple[File, ...]) -> Prepared:
     return Prepared(plan, intake, tuple(file.path for file in wanted), sum(file.size for file in wanted))
+
+
+def _look(node: Node, facts: Facts) -> LastLook:
+    look = LastLook()
+    look.keep(node, facts.driver, facts.gpus)
+    return look
 
 
 def _with_peers(node: Node, at: Situation, config: NodeConfig) -> Situation:

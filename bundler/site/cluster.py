@@ -1,6 +1,6 @@
 """What no node can see of itself: in what the probed nodes differ, and whether they are those of the manifest."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import PurePath
 
 from bundler.findings import Finding, warned
@@ -10,6 +10,7 @@ from installer.preflight.gpu_driver import serving
 from installer.preflight.network import usable_addresses
 
 _WHERE = "cluster"
+_LINK_LOCAL = "169.254."  # RFC 3927: of one cable alone, so that many machines have the same (to their BMC by USB)
 
 
 def too_few_or_many(nodes: Sequence[Probed]) -> Iterator[Finding]:
@@ -44,20 +45,38 @@ def same_host_name(nodes: Sequence[Probed]) -> Iterator[Finding]:
 
 
 def same_address(nodes: Sequence[Probed]) -> Iterator[Finding]:
-    """Networks inside the machines do not count: docker's own bridge has one address everywhere."""
-    holders: dict[str, list[str]] = {}
+    """Networks inside the machines do not count: docker's own bridge has one address everywhere.
+
+    Of others that we do not know it may be so too: a node is taken for another one's double where its way out has the
+    address, or where it has no other.
+    """
+    holders: dict[str, list[Probed]] = {}
     for node in nodes:
-        for address in usable_addresses(node.facts.network):
-            holders.setdefault(address, []).append(node.name)
-    for address, names in sorted(holders.items()):
-        if len(names) > 1:
-            yield Finding(
-                "same-address",
-                _WHERE,
-                f"{' and '.join(names)} have the same address, {address}",
-                "name each node's document once; if they are several nodes, give each an address of its own",
-                EnvironmentProblemError.exit_code,
-            )
+        for address in _addresses(node):
+            holders.setdefault(address, []).append(node)
+    shared = {address: found for address, found in holders.items() if len(found) > 1}
+    for address, found in sorted(shared.items()):
+        is_grave = any(_is_way_out(node, address) or _has_no_other(node, shared) for node in found)
+        yield Finding(
+            "same-address",
+            _WHERE,
+            f"{' and '.join(node.name for node in found)} have the same address, {address}",
+            "name each node's document once; if they are several nodes, give each an address of its own",
+            EnvironmentProblemError.exit_code if is_grave else 0,
+        )
+
+
+def _is_way_out(node: Probed, address: str) -> bool:
+    found = node.facts.network.interface_of(address)
+    return found is not None and found.name == node.facts.network.default_route
+
+
+def _has_no_other(node: Probed, shared: Collection[str]) -> bool:
+    return all(address in shared for address in _addresses(node))
+
+
+def _addresses(node: Probed) -> Iterator[str]:
+    return (address for address in usable_addresses(node.facts.network) if not address.startswith(_LINK_LOCAL))
 
 
 def different_drivers(nodes: Sequence[Probed]) -> Iterator[Finding]:
@@ -121,7 +140,7 @@ def gpus_of(node: Probed) -> str:
 def _mtu(node: Probed) -> str:
     """Of the interfaces by which another node could be reached."""
     network = node.facts.network
-    found = {one.mtu for address in usable_addresses(network) if (one := network.interface_of(address)) and one.is_up}
+    found = {one.mtu for address in _addresses(node) if (one := network.interface_of(address)) and one.is_up}
     return " and ".join(map(str, sorted(found)))
 
 

@@ -127,7 +127,7 @@ class _Seen:
         err = at.data("err", LONGEST).decode(errors="replace")
         if at.has("late"):
             code, err = _KILLED, f"{err}\nno answer in {at.integer('late', 1, 3600)} s"
-        self.outputs[command] = Output(code, out, err)
+        self.outputs[command] = Output(code, out, err, late=at.has("late"))
 
     def _read(self, at: SitePlace) -> None:
         at.only("read", "text", "absent", "unreadable")

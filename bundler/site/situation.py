@@ -12,7 +12,7 @@ from bundler.site.document import Site
 from installer.facts import Facts, gather
 from installer.index.document import ROLES, File, Index
 from installer.preflight import Member, Need, Situation
-from installer.preflight.docker import nodes_own_docker
+from installer.preflight.docker import in_docker, nodes_own_docker
 from installer.preflight.situation import OUR_BINARIES
 
 CONTAINER = "vllm-airgap-node"  # the cluster's, by this name on every node
@@ -70,8 +70,10 @@ def _needs(at: Situation, lock: Lock) -> Iterator[Need]:
     for space in spaces(lock):
         if space.place == OUR_BINARIES and nodes_own_docker(at):
             continue
-        place = at.facts.docker.root if space.place == DOCKER_ROOT and at.facts.docker.root else space.place
-        yield Need(place, space.size, space.what, space.runs)
+        if space.place == DOCKER_ROOT:
+            yield in_docker(at, at.facts.docker.root or space.place, space.size, space.what)
+        else:
+            yield Need(space.place, space.size, space.what, space.runs)
 
 
 def _foreign_containerd(index: Index, facts: Facts) -> str:

@@ -5,8 +5,9 @@ from installer.node import Node
 
 BLOCKED = "/etc/modprobe.d/vllm-airgap-nouveau.conf"
 _TEXT = b"# The NVIDIA driver needs the GPUs that nouveau would take.\nblacklist nouveau\noptions nouveau modeset=0\n"
-# Red Hat's, Debian's; nouveau may be in the initramfs, which is read before /etc.
-_REBUILDERS = (("dracut", "-f"), ("update-initramfs", "-u"))
+# Red Hat's, Debian's; nouveau may be in the initramfs, which is read before /etc. Each kernel has its own, and the
+# next boot may be one of a newer kernel than ours.
+_REBUILDERS = (("dracut", "-f", "--regenerate-all"), ("update-initramfs", "-u", "-k", "all"))
 
 
 def block_nouveau(node: Node) -> None:

@@ -14,7 +14,7 @@ def stop_services(node: Node) -> None:
     before = stopped_services(node)
     now = tuple(unit for unit in SERVICES if unit in before or is_active(node, unit))
     if now != before:
-        node.place(_STOPPED, "".join(f"{unit}\n" for unit in now).encode())
+        _remember(node, now)
     for unit in now:
         stop_unit(node, unit)
 
@@ -23,5 +23,14 @@ def stopped_services(node: Node) -> tuple[str, ...]:
     return tuple((node.read(_STOPPED) or b"").decode().split())
 
 
-def forget_stopped_services(node: Node) -> None:
-    node.at(_STOPPED).unlink(missing_ok=True)
+def forget_stopped(node: Node, *units: str) -> None:
+    """They run again, or never will."""
+    rest = tuple(unit for unit in stopped_services(node) if unit not in units)
+    if rest:
+        _remember(node, rest)
+    else:
+        node.at(_STOPPED).unlink(missing_ok=True)
+
+
+def _remember(node: Node, units: tuple[str, ...]) -> None:
+    node.place(_STOPPED, "".join(f"{unit}\n" for unit in units).encode())

@@ -14,6 +14,7 @@ LABEL: Final = "vllm-airgap"  # as installer.container puts it on the container 
 _SLOW: Final = 10  # seconds
 _UNITS: Final = ("docker.service", "docker.socket")
 _KUBELETS: Final = tuple(f"{name}.service" for name in "kubelet k3s k3s-agent rke2-server rke2-agent".split())
+_SELINUX: Final = "name=selinux"
 _SNAP: Final = "/snap/docker/current/bin"
 _SLEEPS: Final = "docker.service is not running; whoever asks docker.socket starts it"
 
@@ -55,6 +56,7 @@ class DockerFacts:
     runtimes: tuple[str, ...]
     containers: tuple[Container, ...]
     kubelet: bool  # runs on this node
+    selinux: bool  # the daemon confines containers by SELinux (selinux-enabled), where the kernel has it on
 
 
 def gather_docker(sight: Sight) -> DockerFacts:
@@ -73,6 +75,7 @@ def gather_docker(sight: Sight) -> DockerFacts:
         runtimes=_names(info, "Runtimes"),
         containers=_containers(sight) if info else (),
         kubelet=not units.isdisjoint(_KUBELETS),
+        selinux=_SELINUX in _strings(info, "SecurityOptions"),
     )
 
 
@@ -106,7 +109,8 @@ def _program(sight: Sight, name: str) -> Program | None:
     path = sight.finds(name)
     if path is None:
         return None
-    return Program(path, read_version(answer(sight, path, "--version").stdout), owner_of(sight, path))
+    version = read_version(answer(sight, path, "--version", timeout=_SLOW).stdout)
+    return Program(path, version, owner_of(sight, path).package)
 
 
 def _of_snap(sight: Sight, name: str) -> Program | None:
@@ -114,7 +118,7 @@ def _of_snap(sight: Sight, name: str) -> Program | None:
     if name not in names_in(sight, _SNAP):
         return None
     path = f"{_SNAP}/{name}"
-    return Program(path, read_version(answer(sight, path, "--version").stdout), "snap")
+    return Program(path, read_version(answer(sight, path, "--version", timeout=_SLOW).stdout), "snap")
 
 
 def _info(sight: Sight, units: frozenset[str]) -> tuple[Mapping[str, Any], str]:
@@ -144,6 +148,11 @@ def _text(found: Mapping[str, Any], name: str) -> str:
 def _names(found: Mapping[str, Any], name: str) -> tuple[str, ...]:
     value = found.get(name)
     return tuple(sorted(value)) if isinstance(value, dict) else ()
+
+
+def _strings(found: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = found.get(name)
+    return tuple(text for text in value if isinstance(text, str)) if isinstance(value, list) else ()
 
 
 def _state(row: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from installer.facts.package_owner import owner_of
+from installer.facts.package_owner import Owner, owner_of
 from installer.facts.seen import active_units, answer, is_file, names_in, said_by, text_of
 from installer.sight import Sight
 
@@ -45,6 +45,10 @@ class DriverFacts:
     fabric_manager_active: bool
     persistenced_active: bool
     display_server: bool  # an X or Wayland server runs, which holds the GPU
+    libelf: bool = True  # its header: kernels before 5.19 build no module without
+    gcc: int = 0  # major version of the compiler; 0 of another one, or where it does not tell
+    kernels_gcc: int = 0  # of the one that built the running kernel
+    owner_silence: str = ""  # why nobody can tell whether there is an owner, in the words of dpkg or rpm
 
 
 @dataclass(frozen=True)
@@ -61,17 +65,19 @@ def gather_driver(sight: Sight, kernel: str) -> DriverFacts:
     loaded = read_loaded(running) or text_of(sight, "/sys/module/nvidia/version").strip()
     on_disk = _module_on_disk(sight)
     users = read_modules(text_of(sight, "/proc/modules"))
+    owner = _owner(sight, on_disk)
+    compiler = sight.finds("cc") or sight.finds("gcc") or ""
     units = active_units(sight, _FABRIC_MANAGER, _PERSISTENCED, _DISPLAY_MANAGER)
     return DriverFacts(
         loaded=loaded,
         on_disk=on_disk.version,
         is_open="Open Kernel Module" in running if running else on_disk.licence == _OPEN,
         module_users=users.get("nvidia", 0),
-        owner=_owner(sight, on_disk),
+        owner=owner.package,
         nouveau_loaded="nouveau" in users,
         nouveau_blocked=_is_nouveau_blocked(sight),
         headers=bool(kernel) and is_file(sight, f"/lib/modules/{kernel}/build/Makefile"),
-        compiler=sight.finds("cc") or sight.finds("gcc") or "",
+        compiler=compiler,
         make=sight.finds("make") or "",
         linker=sight.finds("ld") or "",
         dkms=sight.finds("dkms") or "",
@@ -79,6 +85,10 @@ def gather_driver(sight: Sight, kernel: str) -> DriverFacts:
         fabric_manager_active=_FABRIC_MANAGER in units,
         persistenced_active=_PERSISTENCED in units or "socket" in names_in(sight, "/run/nvidia-persistenced"),
         display_server=_DISPLAY_MANAGER in units or any(_live_displays(sight)),
+        libelf=is_file(sight, "/usr/include/libelf.h"),
+        gcc=read_gcc(said_by(sight, compiler, "--version")) if compiler else 0,
+        kernels_gcc=read_kernels_gcc(text_of(sight, "/proc/version")),
+        owner_silence=owner.silence,
     )
 
 
@@ -106,6 +116,18 @@ def read_fabric_manager(text: str) -> str:
     return found[1] if found else ""
 
 
+def read_gcc(text: str) -> int:
+    """Of `cc --version`: `cc (Debian 12.2.0-14) 12.2.0`, `gcc (GCC) 8.5.0 20210514 (Red Hat 8.5.0-20)`."""
+    found = re.match(r"\S*cc\S* \([^)]*\) (\d+)\.", text)
+    return int(found[1]) if found else 0
+
+
+def read_kernels_gcc(text: str) -> int:
+    """Of /proc/version: `... (x86_64-linux-gnu-gcc-12 (Ubuntu 12.3.0-1) 12.3.0, GNU ...`, `(gcc version 4.8 ...`."""
+    found = re.search(r"gcc(?:-\d+)? (?:version |\([^)]*\) )(\d+)\.", text)
+    return int(found[1]) if found else 0
+
+
 def is_nouveau_blocked_in(settings: str) -> bool:
     """Of a file in modprobe.d (modprobe.d(5))."""
     return _BLOCKED_IN_SETTINGS.search(settings) is not None
@@ -127,12 +149,13 @@ def _module_on_disk(sight: Sight) -> Module:
     return found if found.path else read_modinfo(said_by(sight, "modinfo", "nvidia-current"))
 
 
-def _owner(sight: Sight, module: Module) -> str:
+def _owner(sight: Sight, module: Module) -> Owner:
     """Of the module; one that was built here (DKMS) has none, but its programs do. Debian's are behind links."""
     program = sight.finds("nvidia-smi") or ""
     behind = said_by(sight, "readlink", "-f", program).strip() if program else ""
     places = dict.fromkeys(place for place in (module.path, program, behind) if place.startswith("/"))
-    return next(filter(None, (owner_of(sight, place) for place in places)), "")
+    owners = (owner_of(sight, place) for place in places)
+    return next((owner for owner in owners if owner.package or owner.silence), Owner(""))
 
 
 def _is_nouveau_blocked(sight: Sight) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from installer.facts.seen import answer, names_in, text_of
@@ -19,7 +19,7 @@ _GPU_FIELDS: Final = (
 )
 _PROCESS_FIELDS: Final = ("pid", "gpu_uuid", "used_memory", "process_name")
 _NO_FIELD: Final = re.compile(r'Field "([\w.]+)" is not a valid field to query')
-_SLOW: Final = 20  # seconds; without persistence every call wakes every GPU
+_SLOWEST: Final = 180  # seconds; without persistence every call wakes every GPU: 30 s with eight A100
 
 Row = Mapping[str, str]
 
@@ -68,7 +68,7 @@ class GpuProcess:
 class GpuFacts:
     """``smi_error`` is why nvidia-smi does not answer, in its own words; then ``smi`` is empty.
 
-    Both are empty where there is no nvidia-smi.
+    Both are empty where there is no nvidia-smi. Where it is ``late``, nothing is known of the driver, good or bad.
     """
 
     pci: tuple[PciGpu, ...]
@@ -77,6 +77,8 @@ class GpuFacts:
     processes: tuple[GpuProcess, ...]
     smi_error: str
     brand: str  # of the first GPU, as `nvidia-smi -q -x` says it: NVIDIA, Tesla, GeForce ...
+    fabric: str = ""  # its state of the first GPU, in the same words: N/A, Not Started, In Progress, Completed
+    late: bool = False
 
     @property
     def count(self) -> int:
@@ -84,6 +86,23 @@ class GpuFacts:
 
 
 def gather_gpus(sight: Sight) -> GpuFacts:
+    found = gather_cards(sight)
+    if not found.smi:
+        return found
+    held = answer(sight, "nvidia-smi", _query("compute-apps", _PROCESS_FIELDS), "--format=csv", timeout=_SLOWEST)
+    if held.late:
+        return found
+    told = answer(sight, "nvidia-smi", "-q", "-x", "-i", "0", timeout=_SLOWEST)
+    return replace(
+        found,
+        processes=read_processes(held.stdout) if held.succeeded else (),
+        brand=read_brand(told.stdout),
+        fabric=read_fabric(told.stdout),
+    )
+
+
+def gather_cards(sight: Sight) -> GpuFacts:
+    """By one call of nvidia-smi, so without processes, brand and fabric."""
     devices = [(slot, read_uevent(text_of(sight, f"{_PCI}/{slot}/uevent"))) for slot in names_in(sight, _PCI)]
     pci = tuple(PciGpu(slot, device.number, device.module) for slot, device in devices if device.is_gpu)
     nvswitches = sum(device.is_nvswitch for _, device in devices)
@@ -91,12 +110,7 @@ def gather_gpus(sight: Sight) -> GpuFacts:
         return GpuFacts(pci, nvswitches, (), (), "", "")
     output = _ask_for_gpus(sight)
     smi = read_gpus(output.stdout) if output.succeeded else ()
-    if not smi:
-        return GpuFacts(pci, nvswitches, (), (), output.last_lines, "")
-    held = answer(sight, "nvidia-smi", _query("compute-apps", _PROCESS_FIELDS), "--format=csv", timeout=_SLOW)
-    processes = read_processes(held.stdout) if held.succeeded else ()
-    told = answer(sight, "nvidia-smi", "-q", "-x", "-i", "0", timeout=_SLOW)
-    return GpuFacts(pci, nvswitches, smi, processes, "", read_brand(told.stdout))
+    return GpuFacts(pci, nvswitches, smi, (), "" if smi else output.last_lines, "", late=output.late)
 
 
 @dataclass(frozen=True)
@@ -151,11 +165,17 @@ def read_brand(text: str) -> str:
     return found[1].strip() if found else ""
 
 
+def read_fabric(text: str) -> str:
+    """Of `nvidia-smi -q -x`, from branch 525 on: the state in the first <fabric>."""
+    found = re.search(r"<fabric>\s*<state>([^<]*)</state>", text)
+    return found[1].strip() if found else ""
+
+
 def _ask_for_gpus(sight: Sight) -> Output:
     """An older driver names the first field that it does not know, and tells nothing."""
     fields = list(_GPU_FIELDS)
     while True:
-        output = answer(sight, "nvidia-smi", _query("gpu", fields), "--format=csv", timeout=_SLOW)
+        output = answer(sight, "nvidia-smi", _query("gpu", fields), "--format=csv", timeout=_SLOWEST)
         unknown = _NO_FIELD.search(output.stdout + output.stderr)
         if unknown is None or unknown[1] not in fields:
             return output

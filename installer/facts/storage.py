@@ -1,8 +1,8 @@
 """Mounts with their space, and memory."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from installer.facts.seen import answer, text_of
@@ -35,6 +35,7 @@ class Mount:
     options: tuple[str, ...]
     size: int
     free: int
+    tells_types: bool = True  # readdir says what each entry is; False for an xfs that was made with ftype=0
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,9 @@ class StorageFacts:
 
 
 def gather_storage(sight: Sight) -> StorageFacts:
-    mounts = read_mounts(text_of(sight, "/proc/mounts"), _space(sight))
+    told = read_mounts(text_of(sight, "/proc/mounts"), _space(sight))
+    typeless = _typeless(sight, told)
+    mounts = tuple(replace(mount, tells_types=mount.path not in typeless) for mount in told)
     memory = read_meminfo(text_of(sight, "/proc/meminfo"))
     return StorageFacts(
         mounts=mounts,
@@ -112,6 +115,19 @@ def read_df(text: str) -> Mapping[str, Space]:
 def read_meminfo(text: str) -> Mapping[str, int]:
     """Of /proc/meminfo (proc(5)), in bytes. MemAvailable is there since Linux 3.14, and in Red Hat's 3.10."""
     return {name: int(number) * _KIB for name, number in re.findall(r"^(\w+):\s+(\d+) kB$", text, re.MULTILINE)}
+
+
+def has_no_types(text: str) -> bool:
+    """Of `xfs_info MOUNT`: `naming   =version 2   bsize=4096   ascii-ci=0 ftype=0`; older ones do not tell it."""
+    return re.search(r"\bftype=0\b", text) is not None
+
+
+def _typeless(sight: Sight, mounts: Iterable[Mount]) -> frozenset[str]:
+    """Names with blanks, which the script for the site could not ask for, are left out."""
+    if sight.finds("xfs_info") is None:
+        return frozenset()
+    paths = [mount.path for mount in mounts if mount.kind == "xfs" and not re.search(r"[\s\\]", mount.path)]
+    return frozenset(path for path in paths if has_no_types(answer(sight, "xfs_info", path).stdout))
 
 
 def _space(sight: Sight) -> Mapping[str, Space]:

@@ -1,13 +1,22 @@
-"""What to do about a node's NVIDIA driver: keep it, install the bundle's, block nouveau, reboot, or refuse."""
+"""What to do about a node's NVIDIA driver: keep it, install the bundle's, block nouveau, reboot, refuse, or wait."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from installer.facts.driver import DriverFacts
 from installer.facts.gpus import GpuFacts
+from installer.hardware.gpus import is_virtual
 
-_NO_GPU = "No devices were found"  # nvidia-smi's words
+# nvidia-smi's words
+_NO_GPU = "No devices were found"
+_OTHER_PROGRAMS = ("Driver/library version mismatch", "libnvidia-ml.so")  # than the module's: a .run brings its own
 _REMOVAL = {"rpm": "yum remove {owner}", "deb": "apt-get purge {owner} && apt-get autoremove --purge"}
+_OWNER_QUESTION = {
+    "rpm": "rpm -qf /usr/bin/nvidia-smi must answer: let other runs of rpm and yum end (ps -ef), then rm -f "
+    "/var/lib/rpm/__db.* and rpm --rebuilddb; then the same command again",
+    "deb": "dpkg-query -S /usr/bin/nvidia-smi must answer: type it and wait for it, dpkg --audit tells what is "
+    "damaged; then the same command again",
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,15 @@ class Refuse:
     fix: str
 
 
-Decision = Keep | Install | BlockNouveau | Reboot | Refuse
+@dataclass(frozen=True)
+class Late:
+    """nvidia-smi did not answer in time, so that nothing is known of the driver: it may be in perfect order."""
+
+    reason: str
+    fix: str
+
+
+Decision = Keep | Install | BlockNouveau | Reboot | Refuse | Late
 
 
 @dataclass(frozen=True)
@@ -68,10 +85,36 @@ def decide(wanted: Wanted, driver: DriverFacts, gpus: GpuFacts) -> Decision:
     """A driver that a .run put there is the bundle's to replace, an older or newer one alike: the bundle pins it.
 
     One of the distribution's packages never is: the .run would overlay files that the package still owns, and
-    the next update of the distribution would tear both.
+    the next update of the distribution would tear both. Nor is that of a vGPU, which only its own one drives.
     """
+    if gpus.late:
+        return late(driver, gpus)
+    if any(is_virtual(gpu.name, gpus.brand) for gpu in gpus.smi):
+        return _virtual(wanted, gpus)
     if driver.owner:
         return _packaged(wanted, driver, gpus)
+    decision = _unpackaged(wanted, driver, gpus)
+    if driver.owner_silence and isinstance(decision, Install | BlockNouveau):
+        return Refuse(
+            f"whether a package owns this node's driver cannot be told: {driver.owner_silence}",
+            _OWNER_QUESTION[wanted.package_format],
+        )
+    return decision
+
+
+def late(driver: DriverFacts, gpus: GpuFacts) -> Late:
+    """In words for who waited for nothing."""
+    version = driver.loaded or driver.on_disk
+    named = f"driver {version}" if version else "the driver"
+    return Late(
+        f"nvidia-smi: {gpus.smi_error}: {named} may be in order, nobody knows",
+        "wait a minute, then the same command again: without persistence each call wakes all GPUs, of which many take "
+        "long; nvidia-smi -pm 1 keeps them awake (it may take minutes too). If that hangs as well, a GPU may be lost: "
+        "dmesg | grep -e NVRM -e Xid tells which; power the node off and on",
+    )
+
+
+def _unpackaged(wanted: Wanted, driver: DriverFacts, gpus: GpuFacts) -> Decision:
     loaded = _loaded(driver, gpus)
     if _answering(gpus) == {wanted.version} and driver.on_disk in {"", wanted.version}:
         return Keep(wanted.version)
@@ -82,9 +125,33 @@ def decide(wanted: Wanted, driver: DriverFacts, gpus: GpuFacts) -> Decision:
             f"driver {loaded} is loaded, but drives no GPU: {_NO_GPU}",
             "dmesg | grep NVRM says why: a GPU that this branch does not know, or one that fell off the bus",
         )
+    if loaded == wanted.version and driver.on_disk in {"", wanted.version} and _is_dead(gpus):
+        return Refuse(
+            f"driver {loaded} is loaded as it should be, but nvidia-smi says: {gpus.smi_error}",
+            "dmesg | grep -e NVRM -e Xid tells which GPU and why; one that fell off the bus (Xid 79) comes back when "
+            "the node is powered off and on, or it is broken. To install the driver again would not help",
+        )
     if not loaded and (driver.nouveau_loaded or any(gpu.module == "nouveau" for gpu in gpus.pci)):
         return BlockNouveau("nouveau drives the GPUs")
     return Install(_reason(wanted.version, driver, gpus, loaded))
+
+
+def _is_dead(gpus: GpuFacts) -> bool:
+    """Where nvidia-smi is missing or of another version than the module, it says nothing of the GPUs."""
+    return gpus.smi_error != "" and not any(words in gpus.smi_error for words in _OTHER_PROGRAMS)
+
+
+def _virtual(wanted: Wanted, gpus: GpuFacts) -> Decision:
+    name, has = gpus.smi[0].name, gpus.smi[0].driver
+    if has == wanted.version:
+        return Keep(has)
+    if wanted.suffices(has):
+        return Keep(has, f"driver {has} of {name}, a share of a GPU, is kept, not {wanted.version} of the bundle")
+    return Refuse(
+        f"{name} is a share of a GPU (vGPU), which only a driver from its hypervisor's maker drives, as {has} is; the "
+        f"bundle brings {wanted.version}",
+        f"build the bundle without `driver:`, with an image that runs with driver {has}",
+    )
 
 
 def _packaged(wanted: Wanted, driver: DriverFacts, gpus: GpuFacts) -> Decision:

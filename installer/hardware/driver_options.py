@@ -3,12 +3,10 @@
 from collections.abc import Iterable
 
 from installer.facts.gpus import PciGpu
+from installer.hardware.architectures import BLACKWELL, TURING
 
 # From option_table.h of each branch of nvidia-installer.
 _OPEN_MODULES, _TYPE_OPTION, _OVER_RUNNING = 515, 555, 550
-# PCI device IDs grow with the architectures: from Turing on GPUs run with either kind of kernel module,
-# those before with the proprietary one alone, those from Blackwell on with the open one alone.
-_TURING, _BLACKWELL = 0x1E00, 0x2900
 
 
 def branch_of(version: str) -> int:
@@ -39,9 +37,9 @@ def over_running(version: str) -> tuple[str, ...]:
 def _module_type(branch: int, gpus: Iterable[PciGpu]) -> tuple[str, ...]:
     """Empty leaves the choice to the .run, as do GPUs that have no kind in common."""
     devices = [int(gpu.device, 16) for gpu in gpus]
-    if devices and min(devices) >= _BLACKWELL:
+    if devices and min(devices) >= BLACKWELL:
         return _open_modules(branch)
-    if devices and max(devices) < _TURING and branch >= _TYPE_OPTION:
+    if devices and max(devices) < TURING and branch >= _TYPE_OPTION:
         return ("--kernel-module-type=proprietary",)  # before that option it was the only default
     return ()
 

@@ -18,7 +18,7 @@ _BY_BEGINNING: Mapping[str, str] = {
     r"A10G": "A10",
 }
 _MAKER = re.compile(r"(?:NVIDIA|Tesla) ")
-_VIRTUAL = re.compile(r"-\d+[ABCQ]\Z")  # A10-24Q is a share of an A10, with licences and brands of its own
+_VIRTUAL = re.compile(r"-\d+[ABCQ](?:ME)?\Z")  # A10-24Q is a share of an A10, with licences and brands of its own
 # What nvidia-smi calls a brand, where NVIDIA_REQUIRE_CUDA has another word for it than the same in small letters.
 _VIRTUAL_BRANDS: Mapping[str, str] = {
     "nvidiavirtualapplications": "vapps",
@@ -72,6 +72,11 @@ def brand_of(reported: str) -> str:
     """A brand as nvidia-smi says it (``GeForce``, ``NVIDIA RTX``) in the words of NVIDIA_REQUIRE_CUDA; "" of none."""
     word = "".join(reported.lower().split())
     return "" if word in {"n/a", "[n/a]"} else _VIRTUAL_BRANDS.get(word, word)
+
+
+def is_virtual(product: str, reported: str) -> bool:
+    """A share of a GPU (vGPU), by either name: its driver comes with the hypervisor's, and no other one drives it."""
+    return bool(_VIRTUAL.search(product.strip())) or brand_of(reported) in _VIRTUAL_BRANDS.values()
 
 
 def brands_of(product: str, reported: str) -> tuple[str, ...]:

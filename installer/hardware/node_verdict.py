@@ -29,6 +29,11 @@ class NodeVerdict:
     fix: str
 
 
+def best_of(gpus: Sequence[SmiGpu], count: int) -> tuple[SmiGpu, ...]:
+    """Those that a cluster with ``count`` on each node uses: CUDA numbers the fastest first, a display's card last."""
+    return tuple(sorted(gpus, key=lambda gpu: (gpu.capability, gpu.memory), reverse=True)[:count])
+
+
 def judge_on_node(
     shape: ModelShape,
     weights: int,
@@ -37,10 +42,11 @@ def judge_on_node(
     serve: ServeSettings,
     vllm: Release,
 ) -> NodeVerdict | None:
-    """``weights`` in bytes. The other nodes are taken to be like this one, and the weakest GPU counts.
+    """``weights`` in bytes. The other nodes are taken to be like this one, and the weakest GPU of those used counts.
 
     None without GPUs, or where the driver does not tell their memory.
     """
+    gpus = best_of(gpus, cluster.gpus_per_node)
     if not gpus or not all(gpu.memory for gpu in gpus):
         return None
     weakest = min(gpus, key=lambda gpu: (gpu.capability, gpu.memory))

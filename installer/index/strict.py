@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import ClassVar, NoReturn, Self, cast
 
 from installer.errors import AirgapError, MalformedError, UsageError, printable
@@ -40,15 +41,16 @@ def parse_json(data: bytes, name: str) -> Value:
         raise MalformedError(f"{name}: {printable(str(error))[:200]}") from None
 
 
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# Each of them matches wherever it begins, so that no character is looked at twice, whatever a stranger sends.
+_ESCAPE = re.compile(r"\\.", re.DOTALL)
+_ALL_BUT_BRACKETS = re.compile(r'"[^"]*"?|[^"\[\]{}]+')
+_DEEPER = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 def _depth(text: str) -> int:
-    depth = deepest = 0
-    for match in _STRING_OR_BRACKET.finditer(text):
-        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(match[0], 0)
-        deepest = max(deepest, depth)
-    return deepest
+    """Right up to the first mistake in ``text``, beyond which nobody reads."""
+    brackets = _ALL_BUT_BRACKETS.sub("", _ESCAPE.sub("", text))
+    return max(accumulate(map(_DEEPER.__getitem__, brackets)), default=0)
 
 
 def _no_duplicates(pairs: list[tuple[str, Value]]) -> dict[str, Value]:

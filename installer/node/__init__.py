@@ -164,6 +164,12 @@ class Node:
         """Whether a machine with that address is on the same link; False where nobody may ask."""
         return arp.answers(interface, own, peer)
 
+    def other_holder(self, interface: str, ip: str) -> str:
+        """The MAC address of another machine that has this node's address too; "" also where nobody may ask."""
+        places = (self.read(f"/sys/class/net/{name}/address") for name in self.names("/sys/class/net"))
+        ours = {(mac or b"").decode("ascii", "replace").strip() for mac in places}
+        return arp.other_holder(interface, ip, ours)  # any interface of ours may answer for any address of ours
+
     def asked(self, route: Route, question: bytes, largest: int, seconds: float) -> AbstractContextManager[Heard]:
         """One question and what came of the answer, at most ``largest`` bytes. Raises NoAnswerError."""
         return calls.asked(route, question, largest, seconds)

@@ -96,14 +96,16 @@ class _Calls:
 
 
 def _read_line(call: socket.socket, longest: int, deadline: float) -> bytes | None:
-    data = b""
-    while b"\n" not in data:
+    """Looks at each byte once, however small the pieces are."""
+    line, end = bytearray(), b""
+    while not end:
         _wait_until(call, deadline)
-        piece = call.recv(longest + 1 - len(data))
-        data += piece
-        if not piece or (len(data) > longest and b"\n" not in data):
+        piece = call.recv(longest + 1 - len(line))
+        words, end, _ = piece.partition(b"\n")
+        line += words
+        if not piece or len(line) > longest:
             return None
-    return data.partition(b"\n")[0]
+    return bytes(line)
 
 
 def _wait_until(call: socket.socket, deadline: float) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
-OPEN, REFUSED, REJECTED, SILENT, BROKEN = "open", "refused", "rejected", "silent", "broken"
+OPEN, REFUSED, REJECTED, SILENT, BROKEN, LATE = "open", "refused", "rejected", "silent", "broken", "late"
 _REJECTIONS = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM)  # what ICMP becomes, connect(2)
 _CONNECT_SECONDS = 1.2  # Linux sends a lost SYN again after 1 s
 _TRIES = 100  # of a port that the kernel chooses
@@ -18,7 +18,7 @@ class Knock:
     """How a port answered. Refused is what a machine says where nobody listens; so does the plainest firewall rule.
 
     Rejected is what most firewalls say, and a kernel that finds no such neighbour. Silent is lost, or nobody there.
-    Broken is a connection that the other side ended before it said anything.
+    Broken is a connection that the other side ended before it said anything, late one on which nothing came in time.
     """
 
     state: str
@@ -26,7 +26,7 @@ class Knock:
 
 
 class NoAnswerError(Exception):
-    """The port did not open."""
+    """The port did not open, or nothing came out of it."""
 
     def __init__(self, knock: Knock) -> None:
         super().__init__(knock.why)

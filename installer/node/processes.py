@@ -22,6 +22,7 @@ _ENVIRONMENT = {
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as a shell says it
+_LAST_WORDS = 2  # seconds for what was killed to end
 
 
 def execute(command: tuple[str, ...], stdin: Iterable[bytes] | None, timeout: float) -> Output:
@@ -40,8 +41,10 @@ def execute(command: tuple[str, ...], stdin: Iterable[bytes] | None, timeout: fl
         return Output(_NOT_FOUND, "", f"{command[0]}: not found")
     except OSError as error:
         return Output(_NOT_EXECUTABLE, "", f"{command[0]}: {error.strerror}")
-    with process:
+    try:
         return _converse(process, stdin, timeout)
+    finally:
+        _close(process)
 
 
 def run_here(command: tuple[str, ...], environment: Mapping[str, str]) -> int:
@@ -127,9 +130,31 @@ def _converse(process: subprocess.Popen[bytes], stdin: Iterable[bytes] | None, t
         stdout, stderr = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         _end(process)
-        stdout, stderr = process.communicate()
-        stderr += f"\nno answer in {timeout:.0f} s".encode()
+        return _late(process, timeout)
     return Output(process.returncode, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
+
+
+def _late(process: subprocess.Popen[bytes], timeout: float) -> Output:
+    """What was printed until then. In state D (a lost GPU, a network file system) a child outlives SIGKILL."""
+    stdout: bytes | None
+    stderr: bytes | None
+    try:
+        stdout, stderr = process.communicate(timeout=_LAST_WORDS)
+    except subprocess.TimeoutExpired as still:
+        stdout, stderr = still.stdout, still.stderr
+        process.poll()
+    said = (stderr or b"").decode(errors="replace")
+    return Output(
+        -signal.SIGKILL, (stdout or b"").decode(errors="replace"), f"{said}\nno answer in {timeout:g} s", late=True
+    )
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    """Without waiting for its end, which Popen's own `with` does."""
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with suppress(BrokenPipeError):
+                pipe.close()
 
 
 def _feed(process: subprocess.Popen[bytes], pieces: Iterable[bytes]) -> None:
@@ -142,9 +167,8 @@ def _feed(process: subprocess.Popen[bytes], pieces: Iterable[bytes]) -> None:
         pass  # the command ended early; its exit code and message say why
     except BaseException:
         _end(process)  # what was fed is not what should be loaded
-        process.wait()
-        with suppress(BrokenPipeError):
-            process.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_LAST_WORDS)
         raise
 
 

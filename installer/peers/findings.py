@@ -17,13 +17,26 @@ _LISTEN = (
 
 def look_between(node: Node, own: Identity, peers: Sequence[str], count: int) -> tuple[Finding, ...]:
     """``count`` is how many nodes the cluster has; an absent peer is a warning, it may be switched on tomorrow."""
-    if count == 1:
-        return ()
-    if not peers:
+    return (*_doubles(node, own), *_of_peers(node, own, peers, count))
+
+
+def _doubles(node: Node, own: Identity) -> Iterator[Finding]:
+    for place in node.addresses():
+        if place.ip == own.ip and (mac := node.other_holder(place.interface, own.ip)):
+            yield problem(
+                "duplicate-address",
+                f"{mac} on {place.interface} says that it has {own.ip} too: the nodes reach now one, now the other",
+                f"find that machine by its MAC address (arping -D -I {place.interface} {own.ip} asks again), "
+                "and give one of the two another address",
+            )
+
+
+def _of_peers(node: Node, own: Identity, peers: Sequence[str], count: int) -> Iterator[Finding]:
+    if count > 1 and peers:
+        yield from findings_of(probe_all(node, own.ip, peers), own)
+    elif count > 1:
         unknown = f"the addresses of the other {count - 1} nodes are not known here"
-        return (warning("peers-not-probed", unknown, "--nodes IP,IP,... lists all, head first"),)
-    probes = probe_all(node, own.ip, peers)
-    return tuple(findings_of(probes, own))
+        yield warning("peers-not-probed", unknown, "--nodes IP,IP,... lists all, head first")
 
 
 def findings_of(probes: Sequence[Probe], own: Identity) -> Iterator[Finding]:

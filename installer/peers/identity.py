@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from installer.facts.gpus import GpuFacts, gather_gpus
+from installer.facts.gpus import GpuFacts, gather_cards
 from installer.facts.network import NetworkFacts, gather_network
 from installer.index.strict import Place, Value
 from installer.node import Node
@@ -69,7 +69,7 @@ def _short(at: Place, key: str) -> str:
 
 def identify(node: Node, config: NodeConfig) -> Identity:
     """As this node is now, with the bundle of its node.json."""
-    return identity_of(config, gather_network(node), gather_gpus(node), node.date())
+    return identity_of(config, gather_network(node), gather_cards(node), node.date())
 
 
 def identity_of(config: NodeConfig, network: NetworkFacts, gpus: GpuFacts, clock: int) -> Identity:

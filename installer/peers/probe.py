@@ -10,7 +10,7 @@ from installer.errors import AirgapError
 from installer.index.settings import FIXED_PORTS, PEER_PORT
 from installer.index.strict import Place
 from installer.node import Node
-from installer.node.calls import BROKEN, REFUSED, Heard, Knock, NoAnswerError, Route
+from installer.node.calls import BROKEN, LATE, REFUSED, Heard, Knock, NoAnswerError, Route
 from installer.node.calls import OPEN as IS_OPEN
 from installer.peers.identity import Identity
 from installer.peers.questions import (
@@ -120,6 +120,9 @@ def _asked(node: Node, own: str, peer: str, question: Question) -> Iterator[Hear
 
 
 def _answer(heard: Heard) -> Place:
+    if not heard.data:
+        late = Knock(LATE, f"no answer within {_SECONDS} s")
+        raise NoAnswerError(Knock(BROKEN, "it hung up") if heard.whole else late)
     return read_answer(heard.data)
 
 
@@ -127,6 +130,8 @@ def _unheard(node: Node, own: str, peer: str, knock: Knock) -> Probe:
     if knock.state == REFUSED:
         absent = f"is there, and nobody answers at its port {PEER_PORT} (or a firewall there rejects it)"
         return Probe(peer, absent=absent, knock=REFUSED)
+    if knock.state == LATE:
+        return Probe(peer, absent=f"did not answer within {_SECONDS} s", knock=LATE)
     if knock.state == BROKEN:
         return Probe(peer, absent=f"broke off ({knock.why}): many may be asking it at once", knock=BROKEN)
     if is_there(node, own, peer):

@@ -17,6 +17,7 @@ ASKS = (IDENTITY, BACK, OPEN, ECHO)
 PORTS = 3  # so many at a time
 LONG = 64 << 10  # bytes of an echo; jumbo frames hold 9000
 LONGEST_LINE = LONG + 64
+LONGEST_QUESTION = 1 << 10  # bytes, without the spaces behind that make an echo long
 LARGEST_ANSWER = 2 * LONG
 _KEY = "vllm-airgap-peer"
 _LEAST_PORT, _MOST_PORT = 1024, 65535
@@ -40,9 +41,13 @@ def write_question(question: Question) -> bytes:
 
 def read_question(line: bytes) -> Question:
     """Raises MalformedError."""
-    at = _versioned(line, "question")
+    words = line.rstrip()
+    _refuse_longer(words)
+    at = _versioned(words, "question")
     at.only(_KEY, "ask", "ports")
     ask = at.choice("ask", ASKS)
+    if ask != ECHO:
+        _refuse_longer(line)
     return Question(ask, read_ports(at, "ports") if ask == BACK else ())
 
 
@@ -75,6 +80,11 @@ def read_ports(at: Place, key: str) -> tuple[int, ...]:
     if len(ports) != len(found):
         at.fail(key, f"not ports from {_LEAST_PORT} to {_MOST_PORT}")
     return ports
+
+
+def _refuse_longer(line: bytes) -> None:
+    if len(line) > LONGEST_QUESTION:
+        raise MalformedError(f"question: longer than {LONGEST_QUESTION} bytes")
 
 
 def _versioned(line: bytes, name: str) -> Place:

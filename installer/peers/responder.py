@@ -41,13 +41,13 @@ class Responder:
     @contextmanager
     def answer(self, line: bytes, source: str) -> Iterator[bytes]:
         """Never raises for what others send. Connects back to ``source`` and to nobody else."""
+        if self.peers and source not in self.peers:
+            yield write_refusal(f"{source} is not one of the --nodes of {self.identity.ip}")
+            return
         try:
             question = read_question(line)
         except MalformedError as error:
             yield write_refusal(str(error))
-            return
-        if self.peers and source not in self.peers:
-            yield write_refusal(f"{source} is not one of the --nodes of {self.identity.ip}")
             return
         with self._answer(question, source, len(line)) as reply:
             yield reply

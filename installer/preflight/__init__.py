@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from installer.preflight import docker, driver, gpus, network, serving, storage, system
+from installer.preflight import docker, driver, driver_kind, fabric_manager, gpus, network, serving, storage, system
 from installer.preflight.finding import PROBLEM, WARNING, Finding
 from installer.preflight.report import Report
 from installer.preflight.situation import Check, Member, Need, Situation
@@ -47,18 +47,21 @@ CHECKS: Mapping[str, Check] = {
     "gpu-too-old": serving.gpu_too_old,
     "serve-plan": serving.serve_plan,
     "driver": driver.driver,
-    "driver-kind": driver.kind,
+    "driver-kind": driver_kind.kind,
     "display-server": driver.display_server,
     "kernel": driver.kernel,
     "nouveau": driver.nouveau,
     "secure-boot": driver.secure_boot,
     "build-tools": driver.build_tools,
     "image-driver": driver.image,
-    "fabric-manager": driver.fabric_manager,
+    "fabric-manager": fabric_manager.fabric_manager,
     "docker": docker.docker,
     "docker-version": docker.version,
     "docker-snap": docker.snap,
     "docker-silent": docker.silent,
+    "docker-restart": docker.restart,
+    "docker-selinux": docker.selinux,
+    "xfs-ftype": docker.file_types,
     "containerd": docker.containerd,
     "container-name": docker.container_name,
     "kubelet": docker.kubelet,
@@ -71,12 +74,13 @@ CHECKS: Mapping[str, Check] = {
     "worker-ports": network.worker_ports,
     "firewall": network.firewall,
     "rdma": network.rdma,
+    "duplicate-address": network.duplicate_address,
     "peer-unreachable": network.peer_unreachable,
     "peer-differs": network.peer_differs,
     "peers-not-probed": network.peers_not_probed,
 }
 # The others an install could not go on with, whatever a person makes of them.
-IGNORABLE = frozenset(CHECKS) - {"options", "root"}
+IGNORABLE = frozenset(CHECKS) - {"options", "root", "display-server"}
 
 
 def findings_of(situation: Situation) -> tuple[Finding, ...]:

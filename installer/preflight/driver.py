@@ -2,24 +2,20 @@
 
 from collections.abc import Iterator
 
-from installer.hardware.driver_decision import BlockNouveau, Keep, Reboot, Refuse
-from installer.hardware.driver_options import branch_of
+from installer.hardware.driver_decision import BlockNouveau, Keep, Late, Reboot, Refuse, late
 from installer.hardware.kernels import LAST_BRANCH_FOR_3_10, least_kernel, runs_on_kernel
 from installer.hardware.releases import release
 from installer.hardware.requirements import FORWARD
-from installer.preflight.building import lacking_tools
+from installer.preflight.brought import DRIVER, brings
+from installer.preflight.building import doubtful_tools, lacking_tools
 from installer.preflight.finding import Finding, problem, warning
 from installer.preflight.gpu_driver import coming, decision, serving, verdict
 from installer.preflight.situation import Situation, dotted
 
-# PCI device IDs grow with the architectures: before Turing only proprietary modules drive a GPU, from Blackwell
-# on only open ones do, which branch 570 has first.
-_TURING, _BLACKWELL, _BLACKWELLS_BRANCH = 0x1E00, 0x2900, 570
-
 
 def driver(at: Situation) -> Iterator[Finding]:
     match decision(at):
-        case Refuse(reason, fix):
+        case Refuse(reason, fix) | Late(reason, fix):
             yield problem("driver", reason, fix)
         case Reboot(reason):
             yield warning(
@@ -42,6 +38,16 @@ def _own_driver(at: Situation) -> Iterator[Finding]:
             "driver",
             f"driver {loaded} is loaded and {on_disk} is on disk: programs fail (Driver/library version mismatch)",
             "reboot this node, then run the same command again",
+        )
+    elif at.facts.gpus.late:
+        silent = late(at.facts.driver, at.facts.gpus)
+        yield problem("driver", silent.reason, silent.fix)
+    elif not at.facts.gpus.smi and not loaded and brings(at, DRIVER):
+        yield warning(
+            "driver",
+            "the driver comes with the bundle's packages: whether its module is one for this kernel, and loads, only "
+            "the install shows",
+            "after the install: nvidia-smi; where it does not answer: reboot, then vllm-airgap install",
         )
     elif not at.facts.gpus.smi:
         said = at.facts.gpus.smi_error or "it is not there"
@@ -89,7 +95,7 @@ def nouveau(at: Situation) -> Iterator[Finding]:
             "nouveau",
             "nouveau drives the GPUs: an install blocks it, then needs a reboot (exit code 20) and goes on after that",
             "none needed; to be asked for no reboot later: blacklist nouveau in /etc/modprobe.d, rebuild the initramfs "
-            "(dracut -f, or update-initramfs -u), reboot",
+            "(dracut -f --regenerate-all, or update-initramfs -u -k all), reboot",
         )
 
 
@@ -111,35 +117,12 @@ def build_tools(at: Situation) -> Iterator[Finding]:
             f"{missing.what}, and driver {coming(at)} builds its module with it",
             f"install {missing.package} from this node's distribution, or add it to `packages:` of the manifest",
         )
-
-
-def kind(at: Situation) -> Iterator[Finding]:
-    """Open kernel modules or proprietary ones: which GPU needs which."""
-    devices = [int(gpu.device, 16) for gpu in at.facts.gpus.pci]
-    old, new = [d for d in devices if d < _TURING], [d for d in devices if d >= _BLACKWELL]
-    version = coming(at)
-    if old and new:
-        yield problem(
-            "driver-kind",
-            f"no driver serves both 10de:{old[0]:04x} (before Turing) and 10de:{new[0]:04x} (Blackwell)",
-            "take one of them out of this node",
+    for missing in doubtful_tools(at) if coming(at) else ():
+        yield warning(
+            "build-tools",
+            f"{missing.what}: building the module of driver {coming(at)} may fail",
+            f"install {missing.package} from this node's distribution, or add it to `packages:` of the manifest",
         )
-    elif version and new and branch_of(version) < _BLACKWELLS_BRANCH:
-        yield problem(
-            "driver-kind",
-            f"driver {version} does not know 10de:{new[0]:04x}, a Blackwell GPU",
-            f"build the bundle with a driver of branch {_BLACKWELLS_BRANCH} or newer",
-        )
-    elif not version and at.facts.driver.loaded and not at.facts.gpus.smi and (old or new):
-        has = "open" if at.facts.driver.is_open else "proprietary"
-        needed = "open" if new else "proprietary"
-        if has != needed:
-            yield problem(
-                "driver-kind",
-                f"driver {at.facts.driver.loaded} has {has} kernel modules, 10de:{(old or new)[0]:04x} needs "
-                f"{needed} ones",
-                f"install the driver with its {needed} modules, or build the bundle with `driver:`",
-            )
 
 
 def display_server(at: Situation) -> Iterator[Finding]:
@@ -149,28 +132,3 @@ def display_server(at: Situation) -> Iterator[Finding]:
             "a display server runs, and NVIDIA's installer refuses to work beside one",
             "systemctl isolate multi-user.target; for good: systemctl set-default multi-user.target",
         )
-
-
-def fabric_manager(at: Situation) -> Iterator[Finding]:
-    """Without it, or with another version, CUDA says error 802, system not yet initialized."""
-    found, needed = at.facts.driver.fabric_manager, serving(at)
-    if not at.facts.gpus.nvswitches or not needed or _brings_fabric_manager(at):
-        return
-    if found != needed:
-        yield problem(
-            "fabric-manager",
-            f"{at.facts.gpus.nvswitches} NVSwitches need the Fabric Manager of driver {needed}, this node has "
-            f"{found or 'none'}",
-            f"install nvidia-fabric-manager {needed} here, or add it to `packages:` of the manifest",
-        )
-    elif not at.facts.driver.fabric_manager_active:
-        yield warning(
-            "fabric-manager",
-            "the Fabric Manager does not run, and without it no CUDA program starts (error 802)",
-            "an install starts it; systemctl enable --now nvidia-fabricmanager does so now",
-        )
-
-
-def _brings_fabric_manager(at: Situation) -> bool:
-    packages = at.index.packages.packages if at.index.packages else ()
-    return any("fabric" in package.name for package in packages)

@@ -1,7 +1,9 @@
 """Which NVIDIA driver the containers of this node will have, and whether the image runs with it."""
 
+from installer.facts.gpus import SmiGpu
 from installer.hardware.driver_decision import BlockNouveau, Decision, Install, Keep, Wanted, decide
 from installer.hardware.gpus import brands_of, gpu_of_device, gpu_of_product
+from installer.hardware.node_verdict import best_of
 from installer.hardware.requirements import Offer, Verdict, demands_of, judge
 from installer.index.gpus import GPUS, Capability
 from installer.preflight.situation import Situation
@@ -41,11 +43,16 @@ def verdict(at: Situation, version: str) -> Verdict:
     )
 
 
+def used(at: Situation) -> tuple[SmiGpu, ...]:
+    """The GPUs that the cluster counts on, without a display's card beside them."""
+    return best_of(at.facts.gpus.smi, at.index.cluster.gpus_per_node)
+
+
 def capability(at: Situation) -> Capability | None:
-    """The least of the node's GPUs; None where nobody knows."""
-    told = [gpu.capability for gpu in at.facts.gpus.smi if gpu.capability != (0, 0)]
+    """The least of the GPUs that the cluster counts on; None where nobody knows."""
+    told = [gpu.capability for gpu in used(at) if gpu.capability != (0, 0)]
     known = [gpu.capability for device in at.facts.gpus.pci if (gpu := gpu_of_device(device.device))]
-    return min(told or known, default=None)
+    return min(told or sorted(known, reverse=True)[: at.index.cluster.gpus_per_node], default=None)
 
 
 def _brands(at: Situation, version: str) -> tuple[str, ...]:

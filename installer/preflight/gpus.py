@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from installer.facts.gpus import SmiGpu
 from installer.preflight.finding import Finding, problem, warning
-from installer.preflight.gpu_driver import coming
+from installer.preflight.gpu_driver import coming, used
 from installer.preflight.situation import Situation
 
 _FEW_MIB = 512  # that a display or an idle CUDA context takes
@@ -39,10 +39,18 @@ def _count(number: int) -> str:
 
 
 def models(at: Situation) -> Iterator[Finding]:
-    """The cluster goes by the weakest: its memory, and what it can compute."""
-    by_name = sorted({gpu.name for gpu in at.facts.gpus.smi})
+    """The cluster goes by the weakest of those it uses: its memory, and what it can compute."""
+    by_name = sorted({gpu.name for gpu in used(at)})
     kinds = by_name or sorted({f"10de:{gpu.device}" for gpu in at.facts.gpus.pci})
-    if len(kinds) > 1:
+    beside = sorted({gpu.name for gpu in at.facts.gpus.smi} - set(by_name))
+    if len(kinds) == 1 and beside:
+        yield warning(
+            "gpu-models",
+            f"beside the {_count(at.index.cluster.gpus_per_node)} that the cluster uses ({kinds[0]}) this node has "
+            f"{', '.join(beside)}, which it leaves alone: CUDA numbers the fastest first",
+            "none needed, as long as nothing sets CUDA_DEVICE_ORDER",
+        )
+    elif len(kinds) > 1:
         yield warning(
             "gpu-models",
             f"this node has GPUs of {len(kinds)} models: {', '.join(kinds)}; the weakest sets the pace for all",
@@ -52,11 +60,20 @@ def models(at: Situation) -> Iterator[Finding]:
 
 def busy(at: Situation) -> Iterator[Finding]:
     """The server refuses to start where less memory is free than the share that it is told to take."""
+    replaced = coming(at)
+    if replaced and at.strangers:
+        yield problem(
+            "gpu-busy",
+            f"{', '.join(at.strangers)} {'have' if len(at.strangers) > 1 else 'has'} a GPU open, if only to watch it, "
+            f"so that driver {replaced} cannot take the place of the one that is loaded",
+            "stop them: docker stop CONTAINER, systemctl stop UNIT, kill PROCESS",
+        )
     if at.cluster_runs:
         return
-    replaced = coming(at)
     share = float(at.index.serve.gpu_memory_utilization)
     for gpu in at.facts.gpus.smi:
+        if replaced and at.strangers:
+            continue
         if replaced and _processes(at, gpu):
             yield problem(
                 "gpu-busy",
@@ -64,7 +81,7 @@ def busy(at: Situation) -> Iterator[Finding]:
                 f"{_holders(at, gpu)}",
                 _stop(at, gpu),
             )
-        elif gpu.free < gpu.memory * share:
+        elif gpu in used(at) and gpu.free < gpu.memory * share:
             yield problem(
                 "gpu-busy",
                 f"GPU {gpu.index} ({gpu.name}) has {gpu.free} of {gpu.memory} MiB free, vLLM will want "

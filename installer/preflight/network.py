@@ -1,13 +1,19 @@
 """Whether the nodes will find and reach each other through this one's interfaces, names and ports."""
 
+import re
 from collections.abc import Iterator
 
-from installer.facts.network import NetworkFacts
+from installer.facts.network import Listener, NetworkFacts
 from installer.index.settings import MP_MASTER_PORT, PEER_PORT, RAY_PORTS
 from installer.preflight.finding import Finding, problem, warning
 from installer.preflight.situation import Situation
 
-_INSIDE = ("docker", "br-", "virbr", "veth", "cni", "flannel", "cali")  # interfaces that lead to no other machine
+# Interfaces that lead to no other machine. Of bridges only docker's own: br-ex, br-mgmt or br0 may be the node's way.
+_INSIDE = re.compile(
+    r"docker\d+|docker_gwbridge|br-[0-9a-f]{12}|virbr\d+|lxcbr\d+|lxdbr\d+|podman\d+|cni-podman\d+|cni\d+|nerdctl\d+"
+    r"|flannel[.\d].*|kube-ipvs\d+|kube-bridge|nodelocaldns|(veth|cali|lxc|tunl|vxlan\.calico).*"
+)
+_EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  # as a listener's
 _LOWEST, _HIGHEST = "--min-worker-port", "--max-worker-port"
 
 
@@ -32,16 +38,27 @@ def usable_addresses(network: NetworkFacts) -> tuple[str, ...]:
         address
         for interface in network.interfaces
         for address in interface.addresses
-        if not address.startswith("127.") and not interface.name.startswith(_INSIDE)
+        if not address.startswith("127.") and not _leads_nowhere(interface.name)
     )
+
+
+def _leads_nowhere(interface: str) -> bool:
+    return _INSIDE.fullmatch(interface) is not None
 
 
 def interface(at: Situation) -> Iterator[Finding]:
     if not at.member.node_ip or (found := at.facts.network.interface_of(at.member.node_ip)) is None:
         return
-    if at.member.node_ip.startswith("127.") or found.name == "lo":
+    if at.member.node_ip.startswith("127."):
         yield problem("interface", f"{at.member.node_ip} is on {found.name}, no other node reaches it", _OTHER_IP)
-    elif found.name.startswith(_INSIDE):
+    elif found.name == "lo":
+        yield warning(
+            "interface",
+            f"{at.member.node_ip} is on lo: other nodes reach it only where routes to it lead here, and NCCL takes the "
+            "first address of an interface, which on lo is 127.0.0.1",
+            _OTHER_IP,
+        )
+    elif _leads_nowhere(found.name):
         yield problem(
             "interface",
             f"{at.member.node_ip} is on {found.name}, a network inside this machine: no other node reaches it",
@@ -71,17 +88,26 @@ def hostname(at: Situation) -> Iterator[Finding]:
 
 
 def ports(at: Situation) -> Iterator[Finding]:
-    """Any address counts: most of the cluster's listen on all of them."""
+    """Any address counts: Ray (seen with 2.40: the GCS ends, the raylet ends), torch and the API listen on all of them.
+
+    So somebody on 127.0.0.1 alone is in their way. Only our own responder listens on the node's address alone.
+    """
     if at.cluster_runs:
         return
-    taken = {listener.port: listener.address for listener in at.facts.network.listeners}
     for port, whose in sorted(_needed_ports(at).items()):
-        if port in taken:
+        if found := _in_the_way(at, port):
             yield problem(
                 "ports",
-                f"port {port} is taken (by somebody at {taken[port]}), it is {whose}",
+                f"port {port} is taken (by somebody at {found.address}), it is {whose}",
                 f"ss -ltnp 'sport = :{port}' names who has it; stop that{_other_port(at, port)}",
             )
+
+
+def _in_the_way(at: Situation, port: int) -> Listener | None:
+    there = [found for found in at.facts.network.listeners if found.port == port]
+    if port == PEER_PORT:
+        there = [found for found in there if found.address in (*_EVERY_ADDRESS, at.member.node_ip)]
+    return next(iter(there), None)
 
 
 def _needed_ports(at: Situation) -> dict[int, str]:
@@ -156,6 +182,10 @@ def rdma(at: Situation) -> Iterator[Finding]:
             "the settings ask for RDMA, and this node has no RDMA device: NCCL will use TCP here",
             "load the adapter's driver (`rdma link` lists devices), or: --set NCCL_IB_DISABLE=1",
         )
+
+
+def duplicate_address(at: Situation) -> Iterator[Finding]:
+    yield from _of_peers(at, "duplicate-address")
 
 
 def peer_unreachable(at: Situation) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from installer.hardware.releases import release
 from installer.hardware.serve_plan import DOES_NOT_FIT, PERHAPS
 from installer.hardware.weights import weight_bytes
 from installer.preflight.finding import Finding, problem, warning
-from installer.preflight.gpu_driver import capability
+from installer.preflight.gpu_driver import capability, used
 from installer.preflight.situation import Situation, dotted
 
 _UNKNOWN = (0, 0)
@@ -29,7 +29,7 @@ def gpu_too_old(at: Situation) -> Iterator[Finding]:
 
 def serve_plan(at: Situation) -> Iterator[Finding]:
     """Only with GPUs whose memory the driver tells, and a model of a known kind: what nobody knows is no warning."""
-    gpus, shape = at.facts.gpus.smi, at.index.model.shape
+    gpus, shape = used(at), at.index.model.shape
     vllm = release(at.index.image.versions.get("vllm", ""))
     if shape is None or vllm is None or any(not gpu.memory or gpu.capability == _UNKNOWN for gpu in gpus):
         return

@@ -24,12 +24,17 @@ class Member:
 
 @dataclass(frozen=True)
 class Need:
-    """``size`` more bytes will lie at ``path``; where ``runs``, programs are started from there."""
+    """``size`` more bytes will lie at ``path``; where ``runs``, programs are started from there.
+
+    What ``overlays`` is started from an overlay that docker lays above it, for which noexec below means nothing, and
+    which wants to be told by readdir what each entry is.
+    """
 
     path: str
     size: int
     what: str
     runs: bool = False
+    overlays: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,8 @@ class Situation:
     ``options`` are what is wrong with the options, ``unwritable`` why nothing can be written where we must,
     ``older`` what older bundles left that nobody needs any more, ``foreign_containerd`` where a containerd is that
     works for others. ``peers`` is what was found between the nodes, None as long as nobody looked; ``answers_peers``
-    is whether our own responder is at work on this node, and has its port.
+    is whether our own responder is at work on this node, and has its port. ``strangers`` are those, each by process and
+    container or unit, who have a GPU open, whether they compute or not, and whom an install does not stop by itself.
     """
 
     facts: Facts
@@ -55,6 +61,7 @@ class Situation:
     foreign_containerd: str = ""
     peers: tuple[Finding, ...] | None = None
     answers_peers: bool = False
+    strangers: tuple[str, ...] = ()
 
     @property
     def cluster_runs(self) -> bool:

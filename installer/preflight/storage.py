@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from installer.preflight.finding import Finding, problem
+from installer.preflight.finding import Finding, problem, warning
 from installer.preflight.situation import GIB, Situation
 
 
@@ -13,19 +13,26 @@ def writable(at: Situation) -> Iterator[Finding]:
 
 
 def space(at: Situation) -> Iterator[Finding]:
-    """Per mount, of all that lands there. What df does not know is not judged."""
+    """Per mount, of all that lands there. Of what df does not know a person is told."""
     needed: dict[str, int] = defaultdict(int)
-    free: dict[str, int] = {}
+    free: dict[str, int | None] = {}
     for need in at.needs:
         mount = at.facts.storage.mount_of(need.path)
-        if mount and mount.size:
-            needed[mount.path] += need.size
-            free[mount.path] = mount.free
+        place = mount.path if mount else need.path
+        needed[place] += need.size
+        free[place] = mount.free if mount and mount.size else None
     for path, size in sorted(needed.items()):
-        if size > free[path]:
+        room = free[path]
+        if room is None and size:
+            yield warning(
+                "space",
+                f"space of {path} was not told, {size / GIB:.1f} GiB are needed: {_what(at, path)}",
+                f"df -k {path} tells it once the file server answers",
+            )
+        elif room is not None and size > room:
             yield problem(
                 "space",
-                f"{path} has {free[path] / GIB:.1f} GiB free, {size / GIB:.1f} GiB are needed: {_what(at, path)}",
+                f"{path} has {room / GIB:.1f} GiB free, {size / GIB:.1f} GiB are needed: {_what(at, path)}",
                 f"make room on {path}, or put the model elsewhere with --data-dir{_may_go(at)}",
             )
 
@@ -49,7 +56,7 @@ def _what(at: Situation, path: str) -> str:
     shares: dict[str, int] = defaultdict(int)
     for need in at.needs:
         mount = at.facts.storage.mount_of(need.path)
-        if mount and mount.path == path:
+        if path == (mount.path if mount else need.path):
             shares[need.what] += need.size
     largest = sorted(shares.items(), key=lambda share: -share[1])
     return ", ".join(f"{what} {size / GIB:.1f}" for what, size in largest if size)

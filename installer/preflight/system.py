@@ -4,10 +4,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from installer.index.settings import size_in_bytes
+from installer.preflight.brought import DRIVER, brings
 from installer.preflight.finding import Finding, problem, warning
 from installer.preflight.situation import GIB, Situation, release_of
 
 _APPLICATION_CONTAINERS = ("docker", "podman")
+# Packages that have a program, by the names that distributions and NVIDIA give them.
+_PACKAGES = {
+    "iptables": r"iptables(-nft|-legacy)?",
+    "nvidia-ctk": r"nvidia-container-toolkit(-base)?",
+    "nvidia-smi": DRIVER,
+    "restorecon": r"policycoreutils",
+}
 _DAY = 24 * 60 * 60  # seconds; a node in another time zone has no clock that stands wrong
 
 
@@ -74,13 +82,18 @@ def programs(at: Situation) -> Iterator[Finding]:
     needed += [] if at.index.toolkit else ["nvidia-ctk"]
     needed += [] if at.index.driver else ["nvidia-smi"]
     for program in needed:
-        if program not in at.facts.system.programs:
+        if not _will_have(at, program):
             yield problem("programs", f"{program} is not on this node", f"install the package that has {program}")
+
+
+def _will_have(at: Situation, program: str) -> bool:
+    """Packages are installed before anything calls their programs."""
+    return program in at.facts.system.programs or (program in _PACKAGES and brings(at, _PACKAGES[program]))
 
 
 def selinux(at: Situation) -> Iterator[Finding]:
     """A program copied from elsewhere keeps a label with which systemd may not run it (203/EXEC)."""
-    if at.facts.system.selinux == "enforcing" and "restorecon" not in at.facts.system.programs:
+    if at.facts.system.selinux == "enforcing" and not _will_have(at, "restorecon"):
         yield problem(
             "selinux",
             "SELinux is enforcing, and without restorecon what is installed cannot be labelled and will not start",
@@ -95,7 +108,8 @@ def clock(at: Situation) -> Iterator[Finding]:
         yield warning(
             "clock",
             f"this node's clock says {_day(now)}, but the bundle's image was made on {_day(made)}",
-            "set it: timedatectl set-time 'YYYY-MM-DD HH:MM:SS', the same on every node",
+            "timedatectl set-ntp false, which forbids it else, then on every node: timedatectl set-time "
+            "'YYYY-MM-DD HH:MM:SS'",
         )
 
 

@@ -1,10 +1,10 @@
 """The NVIDIA driver, by its own .run installer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from installer.driver.holders import strangers
-from installer.driver.look import look_at_driver
+from installer.driver.look import LastLook
 from installer.driver.modules import unload_modules
 from installer.driver.nouveau import BLOCKED, block_nouveau
 from installer.driver.services import SERVICES, stop_services
@@ -16,6 +16,7 @@ from installer.hardware.driver_decision import (
     Decision,
     Install,
     Keep,
+    Late,
     Reboot,
     Refuse,
     Wanted,
@@ -50,20 +51,23 @@ class InstallDriver:
     package_format: str = "rpm"
     suffices: Callable[[str], bool] = no_other
     replaces: tuple[str, ...] = (BLOCKED,)
+    look: LastLook = field(default_factory=LastLook)
 
     @property
     def title(self) -> str:
         return f"NVIDIA driver {self.driver.version}"
 
     def pending(self, node: Node) -> str | None:
-        decision = self._decide(*look_at_driver(node))
+        decision = self._decide(*self.look.of_same_driver(node))
         return None if isinstance(decision, Keep) else decision.reason
 
     def apply(self, node: Node) -> None:
-        driver, gpus = look_at_driver(node)
+        driver, gpus = self.look.anew(node)
         match self._decide(driver, gpus):
             case Refuse(reason, fix):
                 raise RefusedError(reason, hint=fix)
+            case Late(reason, fix):
+                raise EnvironmentProblemError(reason, hint=fix)
             case Reboot(reason):
                 raise RebootNeededError(reason, hint=_AGAIN)
             case BlockNouveau(reason):
@@ -84,7 +88,7 @@ class InstallDriver:
         desktop = node.finds("Xorg") is not None
         options = installer_options(self.driver.version, gpus.pci, dkms=bool(driver.dkms), desktop=desktop)
         self._run(node, *options, *self._free_modules(node))
-        after = self._decide(*look_at_driver(node))
+        after = self._decide(*self.look.anew(node))
         if isinstance(after, Reboot):
             raise RebootNeededError(after.reason, hint=_AGAIN)
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from testbed import cluster
 from testbed.nodes import Node
 
-from installer.preflight import Finding
+from installer.preflight import PROBLEM, Finding
+from tests.e2e.troubles import Trouble
 from tests.fakes.preflight_document import read_document
 
 INSTALLED = ("vllm-airgap", "preflight")
@@ -26,6 +27,12 @@ class Look:
     @property
     def names(self) -> set[str]:
         return {found.name for found in self.findings}
+
+    @property
+    def right_code(self) -> int:
+        """What the run should have ended with."""
+        problems = {found.name for found in self.findings if found.level == PROBLEM}
+        return 2 if "options" in problems else 7 if problems else 0
 
     def of(self, name: str) -> list[Finding]:
         return [found for found in self.findings if found.name == name]
@@ -65,3 +72,14 @@ def until(what: Callable[[], bool], seconds: float) -> None:
     while not what():
         assert time.monotonic() < deadline
         time.sleep(0.2)
+
+
+def assert_only(seen: Look, names: set[str]) -> None:
+    assert seen.names == names, seen.findings
+    assert seen.code == seen.right_code
+
+
+def assert_told(seen: Look, trouble: Trouble) -> None:
+    assert [found.level for found in seen.of(trouble.name) if trouble.says in found.what] == [trouble.level], seen
+    assert all(found.fix for found in seen.of(trouble.name))
+    assert seen.code == seen.right_code

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
 from testbed import bundles, cluster
@@ -76,7 +77,16 @@ def debian(made: Inputs, folder: Path, packages_site: Site) -> Node:
 
 
 @pytest.fixture(scope="module")
-def redhat(made: Inputs, folder: Path, packages_site: Site) -> Node:
+def debian_installs(debian: Node) -> Iterator[Popen[bytes]]:
+    """After all kills. It takes longest, so the other node has its turn meanwhile."""
+    process = debian.spawn(*_typed(debian))
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture(scope="module")
+def redhat(made: Inputs, folder: Path, packages_site: Site, debian_installs: Popen[bytes]) -> Node:
     """As far as rpm can tell, with an older package for its kernel, and a driver that does not build."""
     node = packages_site.nodes["redhat"]
     _start(node, made, _build(made, folder / "rpm/bundle", Wish(), FOR_REDHAT))
@@ -151,8 +161,41 @@ def test_killed_between_unpacking_and_configuring_debs(debian: Node, package: st
     assert package not in _debs(debian)
 
 
-def test_debian_gets_what_the_driver_is_built_with_before_the_driver(debian: Node) -> None:
-    debian.run(*_typed(debian), timeout=900)
+def test_rpms_come_in_one_transaction_before_a_driver_that_fails(redhat: Node) -> None:
+    done = redhat.run(*_typed(redhat), check=False)
+    assert done.returncode == 9, done.stdout + done.stderr
+    assert begun(redhat)[-2:] == ["packages", DRIVER]
+    found = _rpms(redhat)
+    assert found["gcc-11.5.0"] == found["binutils-2.40"] == found["make-4.3"]
+
+
+def test_a_package_for_this_kernel_goes_beside_its_older_one(redhat: Node) -> None:
+    assert {"kmod-sample-1.0", "kmod-sample-2.0"} <= set(_rpms(redhat))
+
+
+def test_an_rpm_for_another_kernel_stays_on_the_medium(redhat: Node) -> None:
+    assert not [name for name in _rpms(redhat) if name.startswith("kernel-devel")]
+
+
+def test_a_second_install_leaves_the_rpms_as_they_are(redhat: Node) -> None:
+    before = _rpms(redhat)
+    assert "done     packages" not in redhat.run(*_typed(redhat), check=False).stdout
+    assert begun(redhat)[-1] == DRIVER
+    assert _rpms(redhat) == before
+
+
+def test_rpm_refuses_a_package_whose_need_is_missing_before_anything_is_installed(
+    redhat: Node, made: Inputs, folder: Path
+) -> None:
+    lacking = _build(made, folder / "rpm/lacking", Wish(sequence=2), (*FOR_REDHAT, DKMS))
+    _refused(redhat, "rpm", *_later(redhat, lacking))
+
+
+def test_debian_gets_what_the_driver_is_built_with_before_the_driver(
+    debian: Node, debian_installs: Popen[bytes]
+) -> None:
+    out, _ = debian_installs.communicate(timeout=900)
+    assert debian_installs.returncode == 0, out.decode()
     steps = begun(debian)
     assert steps.index("packages") < steps.index(DRIVER)
     found = _debs(debian)
@@ -217,33 +260,3 @@ def test_without_ray_one_node_answers_after_a_power_cut(debian: Node) -> None:
     debian.power_off()
     debian.boot()
     assert cluster.first_completion(debian, debian.address)
-
-
-def test_rpms_come_in_one_transaction_before_a_driver_that_fails(redhat: Node) -> None:
-    done = redhat.run(*_typed(redhat), check=False)
-    assert done.returncode == 9, done.stdout + done.stderr
-    assert begun(redhat)[-2:] == ["packages", DRIVER]
-    found = _rpms(redhat)
-    assert found["gcc-11.5.0"] == found["binutils-2.40"] == found["make-4.3"]
-
-
-def test_a_package_for_this_kernel_goes_beside_its_older_one(redhat: Node) -> None:
-    assert {"kmod-sample-1.0", "kmod-sample-2.0"} <= set(_rpms(redhat))
-
-
-def test_an_rpm_for_another_kernel_stays_on_the_medium(redhat: Node) -> None:
-    assert not [name for name in _rpms(redhat) if name.startswith("kernel-devel")]
-
-
-def test_a_second_install_leaves_the_rpms_as_they_are(redhat: Node) -> None:
-    before = _rpms(redhat)
-    assert "done     packages" not in redhat.run(*_typed(redhat), check=False).stdout
-    assert begun(redhat)[-1] == DRIVER
-    assert _rpms(redhat) == before
-
-
-def test_rpm_refuses_a_package_whose_need_is_missing_before_anything_is_installed(
-    redhat: Node, made: Inputs, folder: Path
-) -> None:
-    lacking = _build(made, folder / "rpm/lacking", Wish(sequence=2), (*FOR_REDHAT, DKMS))
-    _refused(redhat, "rpm", *_later(redhat, lacking))

@@ -79,7 +79,7 @@ GOOD_NODE = Facts(
         persistenced_active=True,
         display_server=False,
     ),
-    docker=DockerFacts(None, None, None, "", "", "", "", "", (), (), kubelet=False),
+    docker=DockerFacts(None, None, None, "", "", "", "", "", (), (), kubelet=False, selinux=False),
 )
 
 

@@ -26,6 +26,8 @@ def bare_centos() -> RecordedMachine:
         "/proc/mounts": "rootfs / rootfs rw 0 0\ntmpfs /sys/fs/cgroup tmpfs ro,seclabel,mode=755 0 0\n"
         "cgroup /sys/fs/cgroup/systemd cgroup rw,name=systemd 0 0\ncgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0\n"
         "/dev/mapper/centos-root / xfs rw,seclabel,relatime,attr2,inode64,noquota 0 0\n"
+        "/dev/sdb1 /srv xfs rw,seclabel,relatime,attr2,inode64,noquota 0 0\n"
+        "/dev/sdc1 /my\\040data* xfs rw,seclabel 0 0\n"
         "tmpfs /dev/shm tmpfs rw,seclabel,nosuid,nodev 0 0\n/dev/sda1 /boot xfs rw,seclabel 0 0\n",
         "/proc/meminfo": "MemTotal:       131640756 kB\nMemFree:        127000000 kB\nMemAvailable:   127900000 kB\n"
         "SwapTotal:       4194300 kB\n",
@@ -50,6 +52,9 @@ def bare_centos() -> RecordedMachine:
             "/dev/mapper/centos-root    52403200 1503200  50900000       3% /\n"
             "/dev/sda1                   1038336  153600    884736      15% /boot\n"
         ),
+        ("xfs_info", "/"): said(_xfs_info(1)),
+        ("xfs_info", "/boot"): said(_xfs_info(1)),
+        ("xfs_info", "/srv"): said(_xfs_info(0)),
         ADDRESSES: said(
             "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever\n"
             "2: em1    inet 10.20.0.11/24 brd 10.20.0.255 scope global noprefixroute em1\\       valid_lft forever\n"
@@ -68,8 +73,16 @@ def bare_centos() -> RecordedMachine:
         ("modinfo", "nvidia-current"): Output(1, "", "modinfo: ERROR: Module nvidia-current not found.\n"),
         **states("firewalld.service", absent="unknown"),
     }
-    names = "uname getconf systemctl date df ip getent modinfo modprobe rpm dracut restorecon iptables tar xz"
+    names = "uname getconf systemctl date df ip getent modinfo modprobe rpm dracut restorecon iptables tar xz xfs_info"
     return RecordedMachine(programs(names), files, answers)
+
+
+def _xfs_info(types: int) -> str:
+    return (
+        "meta-data=/dev/sda1              isize=256    agcount=4, agsize=3276800 blks\n"
+        "data     =                       bsize=4096   blocks=13107200, imaxpct=25\n"
+        f"naming   =version 2              bsize=4096   ascii-ci=0 ftype={types}\n"
+    )
 
 
 def ubuntu_at_work() -> RecordedMachine:
@@ -129,6 +142,7 @@ def ubuntu_at_work() -> RecordedMachine:
                     "DockerRootDir": "/data/docker",
                     "Driver": "overlay2",
                     "CgroupDriver": "systemd",
+                    "SecurityOptions": ["name=apparmor", "name=seccomp,profile=builtin", "name=selinux"],
                     "Runtimes": {"runc": {"path": "runc"}, "nvidia": {"path": "nvidia-container-runtime"}},
                 }
             )

@@ -38,7 +38,8 @@ class FakeNetwork:
     """Addresses that are ``up`` answer ARP and a ping.
 
     Whatever is in ``closed`` drops what it says of a port, one way; ``narrow`` loses full packets, one way.
-    ``doors`` are the ports that somebody has, ``services`` who answers.
+    ``doors`` are the ports that somebody has, ``services`` who answers. ``claimed`` are addresses that another machine
+    has too, by its MAC address.
     """
 
     up: set[str] = field(default_factory=set)
@@ -46,6 +47,7 @@ class FakeNetwork:
     narrow: set[tuple[str, str]] = field(default_factory=set)
     services: dict[tuple[str, int], Answer] = field(default_factory=dict)
     doors: set[tuple[str, int]] = field(default_factory=set)
+    claimed: dict[str, str] = field(default_factory=dict)
     probes: list[Route] = field(default_factory=list)
     _next: int = _FIRST_FREE
 

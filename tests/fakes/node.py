@@ -32,7 +32,7 @@ _PROGRAMS = (
     *("gcc", "ld", "make"),
 )
 _FOLDERS = (*_PATH, "etc/systemd/system", "run/systemd/system", "opt", "tmp", "var/lib", "var/log")
-_NOT_FOUND = 127
+_NOT_FOUND, _KILLED = 127, -9
 _SHORTEST_PATIENCE = 2  # seconds; what waits for longer in a unit is left waiting
 
 
@@ -83,6 +83,7 @@ class FakeNode(Node):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
         for name in _PROGRAMS:
             self.give_program(f"/usr/bin/{name}")
+        self.give_program("/usr/include/libelf.h")
         self.nvidia.plug_in(1)
         self.systemd.actions = {
             "docker.service": UnitActions(self.docker.start, self.docker.stop),
@@ -121,14 +122,19 @@ class FakeNode(Node):
 
     # --- processes
 
-    def execute(self, command: tuple[str, ...], stdin: Iterable[bytes] | None, timeout: float) -> Output:  # noqa: ARG002  # nothing here takes time
+    def execute(self, command: tuple[str, ...], stdin: Iterable[bytes] | None, timeout: float) -> Output:
         if self.finds(Path(command[0]).name) is None:
             return Output(_NOT_FOUND, "", f"{command[0]}: not found")
+        if self._seconds_of(command) > timeout:
+            return Output(_KILLED, "", f"\nno answer in {timeout:g} s", late=True)
         self.in_program = True
         try:
             return self._program(command, stdin)
         finally:
             self.in_program = False
+
+    def _seconds_of(self, command: tuple[str, ...]) -> float:
+        return self.nvidia.takes if Path(command[0]).name == "nvidia-smi" else 0
 
     def _program(self, command: tuple[str, ...], stdin: Iterable[bytes] | None) -> Output:
         name, arguments = Path(command[0]).name, command[1:]
@@ -344,6 +350,10 @@ class FakeNode(Node):
         assert (interface, own) == ("eth0", self.ip)
         return self.as_root and peer in self.network.up - self.linux.routed
 
+    def other_holder(self, interface: str, ip: str) -> str:
+        assert (interface, ip) == ("eth0", self.ip)
+        return self.network.claimed.get(ip, "") if self.as_root else ""
+
     def http_get(
         self,
         host: str,
@@ -421,6 +431,7 @@ class _UnitFailedError(Exception):
 
 
 _VERSIONS = {
+    "gcc": "gcc (GCC) 11.4.1 20231218 (Red Hat 11.4.1-3)\n",
     "dockerd": "Docker version {}, build 0\n",
     "containerd": "containerd github.com/containerd/containerd v{} 0\n",
     "nv-fabricmanager": "Fabric Manager version is : {}\n",

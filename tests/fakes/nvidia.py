@@ -51,9 +51,16 @@ class FakeNvidia:
     on_disk: str = ""
     module_stays: bool = False
     persistence: bool = False
+    refuses_persistence: str = ""  # in whose words
+    fabric: str = "N/A"  # state of the GPUs behind NVSwitches
     has_device_files: bool = True
-    nouveau_in_initramfs: bool = True
+    kernel: str = "running"
+    next_kernel: str = "running"  # that a reboot brings
+    nouveau_in_initramfs: set[str] = field(default_factory=lambda: {"running", "newer"})  # of these kernels
     held_by: set[int] = field(default_factory=set)
+    takes: float = 0  # seconds of each nvidia-smi, while the GPUs wake up
+    fell_off: str = ""  # what nvidia-smi says of a GPU that the bus lost
+    asked: int = 0  # times that nvidia-smi was called
     options: tuple[str, ...] = ()  # of the installer's last run
     _module: str = ""
     _nouveau: bool = False
@@ -85,8 +92,12 @@ class FakeNvidia:
         self.module = version
 
     def hold(self, pid: int, name: str, cgroup: str = "0::/user.slice/user-0.slice/session-1.scope") -> None:
-        """A process that has a GPU open."""
+        """A process that computes on a GPU."""
         self.held_by.add(pid)
+        self.watch(pid, name, cgroup)
+
+    def watch(self, pid: int, name: str, cgroup: str) -> None:
+        """A process that has a GPU open, of which nvidia-smi does not tell."""
         folder = self.root / f"proc/{pid}"
         (folder / "fd").mkdir(parents=True)
         (folder / "fd/3").symlink_to("/dev/nvidia0")
@@ -112,18 +123,25 @@ class FakeNvidia:
             uevent.write_text("PCI_CLASS=68000\nPCI_ID=10DE:22A3\n")
 
     def smi(self, arguments: tuple[str, ...]) -> Output:
+        self.asked += 1
         if not self._module and self.on_disk:
             self.module = self.on_disk  # nvidia-smi has it loaded
         if not self._module:
             return Output(9, _SILENT, "")
         if self._programs() != self._module:
             return Output(18, _MISMATCH, "")
+        if self.fell_off:
+            return Output(15, f"{self.fell_off}\n", "")
         if not self.gpus:
             return Output(6, "No devices were found\n", "")
+        return self._answer(arguments)
+
+    def _answer(self, arguments: tuple[str, ...]) -> Output:
         if arguments[:1] == ("-pm",):
             return self._set_persistence(*arguments[1:])
         if arguments[:2] == ("-q", "-x"):
-            return Output(0, f"<product_brand>{self.card['name'].split()[0]}</product_brand>\n", "")
+            brand = f"<product_brand>{self.card['name'].split()[0]}</product_brand>\n"
+            return Output(0, f"{brand}<fabric>\n\t<state>{self.fabric}</state>\n</fabric>\n", "")
         query, form = arguments
         assert form == "--format=csv", arguments
         what, _, fields = query.partition("=")
@@ -132,6 +150,8 @@ class FakeNvidia:
 
     def _set_persistence(self, mode: str) -> Output:
         self.changes.about_to(f"nvidia-smi -pm {mode}")
+        if self.refuses_persistence:
+            return Output(15, f"{self.refuses_persistence}\n", "")
         self.persistence = mode == "1"
         return Output(0, "All done.\n", "")
 
@@ -184,10 +204,15 @@ class FakeNvidia:
         return Output(0, "", "")
 
     def rebuild_initramfs(self, arguments: tuple[str, ...]) -> Output:
-        """`dracut -f` and `update-initramfs -u`: from then on the initramfs keeps to /etc/modprobe.d."""
-        assert arguments in {("-f",), ("-u",)}, arguments
-        self.changes.about_to(f"initramfs {arguments[0]}")
-        self.nouveau_in_initramfs = not self._is_blocked()
+        """`dracut` and `update-initramfs`: from then on the initramfs keeps to /etc/modprobe.d."""
+        every = {("-f", "--regenerate-all"), ("-u", "-k", "all")}
+        assert arguments in {("-f",), ("-u",), *every}, arguments
+        self.changes.about_to(f"initramfs {' '.join(arguments)}")
+        rebuilt = {"running", "newer"} if arguments in every else {self.kernel}
+        if self._is_blocked():
+            self.nouveau_in_initramfs -= rebuilt
+        else:
+            self.nouveau_in_initramfs |= rebuilt
         return Output(0, "", "")
 
     def install(self, arguments: tuple[str, ...]) -> Output:
@@ -214,7 +239,8 @@ class FakeNvidia:
         for pid in tuple(self.held_by):
             self.let_go(pid)
         self.persistence = False
-        self.nouveau = self._nouveau and self.nouveau_in_initramfs
+        self.kernel = self.next_kernel
+        self.nouveau = self._nouveau and self.kernel in self.nouveau_in_initramfs
         self.module = "" if self._nouveau else self.on_disk
 
     def configure(self, arguments: tuple[str, ...]) -> Output:

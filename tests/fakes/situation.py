@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from installer.facts import Facts
+from installer.index.components import ExtraPackage, Packages
 from installer.index.document import Index
 from installer.preflight import Finding, Member, Situation, findings_of
 from tests.fakes.facts import GOOD_NODE
@@ -33,6 +34,12 @@ def with_cluster(at: Situation, **changes: Any) -> Situation:  # noqa: ANN401
 
 def with_serve(at: Situation, **changes: Any) -> Situation:  # noqa: ANN401
     return with_index(at, serve=replace(at.index.serve, **changes))
+
+
+def bringing(at: Situation, *names: str, version: str = "1-1.x86_64", kernels: tuple[str, ...] = ()) -> Situation:
+    """The bundle has packages of these names."""
+    packages = (ExtraPackage(f"packages/{name}.rpm", name, version, "a test", kernels) for name in names)
+    return with_index(at, packages=Packages(tuple(packages)))
 
 
 def only(at: Situation) -> Finding:

@@ -22,8 +22,8 @@ SWITCH = f"airgap-s{os.getpid()}"
 SPACES = {HEAD: f"airgap-h{os.getpid()}", WORKER: f"airgap-w{os.getpid()}"}
 
 
-def run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
+def run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, timeout=30, text=True).stdout
 
 
 @contextmanager
@@ -56,7 +56,7 @@ class World:
         command = self.command(ip, "--role", role, "-o", "json")
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
         findings = json.loads(done.stdout)["findings"]
-        return {found["name"]: found["what"] for found in findings if found["name"].startswith("peer")}
+        return {found["name"]: found["what"] for found in findings if found["name"].startswith(("peer", "duplicate"))}
 
     @contextmanager
     def listening(self, ip: str) -> Iterator[subprocess.Popen[str]]:
@@ -94,6 +94,19 @@ def world(made: MadeBundle) -> Iterator[World]:
         yield World(made, key)
 
 
+OTHER = f"airgap-o{os.getpid()}"
+
+
+@contextmanager
+def plugged_in(name: str, port: str) -> Iterator[None]:
+    """One more cable from the switch to the machine ``name``."""
+    run("ip", "-n", SWITCH, "link", "add", port, "type", "veth", "peer", "name", "eth1", "netns", name)
+    run("ip", "-n", SWITCH, "link", "set", port, "master", "switch", "up")
+    run("ip", "-n", name, "link", "set", "eth1", "up")
+    yield
+    run("ip", "-n", SWITCH, "link", "del", port)
+
+
 def close(ip: str, *rule: str) -> None:
     run("ip", "netns", "exec", SPACES[ip], "iptables", "-A", "INPUT", *rule)
 
@@ -118,6 +131,23 @@ def test_an_absent_peer_costs_no_more_than_seconds(world: World) -> None:
     assert list(world.found(HEAD)) == ["peers-not-probed"]  # though the kernel remembers it
     took = time.monotonic() - began
     assert took < 5, took
+
+
+def test_another_machine_with_the_same_address(world: World) -> None:
+    with space(OTHER), plugged_in(OTHER, "port9"), world.listening(WORKER):
+        run("ip", "-n", OTHER, "addr", "add", f"{HEAD}/24", "dev", "eth1")
+        began = time.monotonic()
+        what = world.found(HEAD)["duplicate-address"]
+        assert time.monotonic() - began < 10
+        (link,) = json.loads(run("ip", "-j", "-n", OTHER, "link", "show", "eth1"))
+    assert what.startswith(f"{link['address']} on eth0 says that it has {HEAD} too")
+
+
+def test_a_second_interface_of_this_machine_is_no_other(world: World) -> None:
+    """Linux answers at each of them for every address that it has."""
+    with plugged_in(SPACES[HEAD], "port8"), world.listening(WORKER):
+        run("ip", "-n", SPACES[HEAD], "addr", "add", "10.213.7.9/24", "dev", "eth1")
+        assert world.found(HEAD) == {}
 
 
 def test_a_firewall_there_that_opens_only_what_somebody_listed(world: World) -> None:

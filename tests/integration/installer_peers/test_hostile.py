@@ -14,7 +14,7 @@ import pytest
 from installer.index.settings import PEER_PORT
 from installer.node import Node
 from installer.peers.probe import ask_identity, probe
-from installer.peers.questions import IDENTITY, LONGEST_LINE, OPEN, Question, write_question
+from installer.peers.questions import IDENTITY, LONG, LONGEST_LINE, OPEN, Question, write_question
 from installer.peers.responder import LIMITS, Responder
 from tests.integration.installer_peers.conftest import HERE, SHORT, STRANGER, THERE, answering
 from tests.integration.installer_peers.conftest import IDENTITY as WHO
@@ -120,6 +120,18 @@ def test_calls_of_many_sources_end_and_leave_it_well() -> None:
             assert threading.active_count() - before <= LIMITS.at_once
             time.sleep(1.5)
             assert is_well()
+
+
+@pytest.mark.parametrize(
+    "data", [b'"' * LONG, rb"\"" * (LONG // 2), b"[" * LONG], ids=["quotes", "escapes", "brackets"]
+)
+def test_calls_that_would_be_hard_to_read_take_nobody_elses_time(responder: Responder, data: bytes) -> None:
+    with ExitStack() as calls:
+        for _ in range(LIMITS.per_source):
+            calls.enter_context(calling()).sendall(data + b"\n")
+        began = time.monotonic()
+        assert is_well()
+        assert time.monotonic() - began < 2
 
 
 def test_it_listens_at_the_nodes_address_only(responder: Responder) -> None:

@@ -3,7 +3,7 @@ import pytest
 from installer.console import Console
 from installer.errors import EnvironmentProblemError
 from installer.health import Health
-from installer.step import Applied, Holds, Pending
+from installer.step import Applied, Holds, Pending, Tolerated
 from tests.fakes.bundle import MadeBundle
 
 Captured = pytest.CaptureFixture[str]
@@ -18,6 +18,11 @@ def test_steps_are_one_line_each(capsys: Captured) -> None:
         "pending  docker: not active",
         "done     docker (1.2 s)",
     ]
+
+
+def test_what_an_install_goes_on_without_is_a_warning_with_what_to_do(capsys: Captured) -> None:
+    Console().show_step(Tolerated("services", "dcgm does not start again", "journalctl -u dcgm"))
+    assert capsys.readouterr().out == "warning: services: dcgm does not start again\n         fix: journalctl -u dcgm\n"
 
 
 def test_lines_are_told_unless_only_errors_are_wanted(capsys: Captured) -> None:

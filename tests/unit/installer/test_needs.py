@@ -41,7 +41,17 @@ def test_what_is_carried_lies_twice_where_it_must(node: FakeNode, index: Index) 
     assert found["the model"].size == model
     assert found["the model"].path.startswith("/data/tiny.partial/")
     assert found["the image as carried"].size == image
-    assert found["the image in docker"] == Need("/var/lib/docker", 4 * image, "the image in docker", runs=True)
+    assert found["the image in docker"] == Need("/var/lib/docker", 4 * image, "the image in docker", overlays=True)
+
+
+@pytest.mark.parametrize(("driver", "overlays"), [("", True), ("overlay2", True), ("overlayfs", True), ("vfs", False)])
+def test_an_overlay_runs_programs_of_a_mount_that_would_not(
+    node: FakeNode, index: Index, driver: str, *, overlays: bool
+) -> None:
+    """The mount below is noexec, not the overlay; docker's other storage drivers use the files where they lie."""
+    at = with_facts(good_situation(index), "docker", driver=driver)
+    need = asked(node, at, "image")["the image in docker"]
+    assert (need.overlays, need.runs) == (overlays, not overlays)
 
 
 def test_the_programs_own_python_is_unpacked_where_it_may_run(node: FakeNode, index: Index) -> None:

@@ -131,6 +131,31 @@ def test_a_command_that_hangs_is_ended_with_all_its_children(machine: Node) -> N
     assert time.monotonic() - started < 5
 
 
+def test_the_limit_holds_also_where_somebody_out_of_reach_keeps_the_output_open(machine: Node) -> None:
+    """As a child in state D does, which nothing ends."""
+    started = time.monotonic()
+    output = machine.ask("sh", "-c", "echo begun; setsid sleep 7 & sleep 60", timeout=0.5)
+    assert time.monotonic() - started < 5
+    assert (output.late, output.succeeded, output.stdout) == (True, False, "begun\n")
+    assert output.stderr.endswith("no answer in 0.5 s")
+
+
+def test_what_has_ended_was_not_late(machine: Node) -> None:
+    assert not machine.ask("sh", "-c", "exit 137").late
+
+
+def test_what_keeps_the_output_open_does_not_keep_damage_from_being_told(machine: Node) -> None:
+    def damage() -> Iterator[bytes]:
+        yield b"header"
+        time.sleep(0.3)
+        raise DamagedError("layer: content differs")
+
+    started = time.monotonic()
+    with pytest.raises(DamagedError, match="layer"):
+        machine.run("sh", "-c", "setsid sleep 7 & cat", stdin=damage())
+    assert time.monotonic() - started < 5
+
+
 def test_the_log_has_every_command_and_its_output(machine: Node, root: Path) -> None:
     machine.open_log("install.log")
     machine.ask("echo", "hello")

@@ -1,13 +1,22 @@
 """Installs that reboot their node by themselves: how they go on, and when they give up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from installer.errors import AirgapError, RebootNeededError, StepError
+from installer.errors import (
+    AirgapError,
+    EnvironmentProblemError,
+    LockedError,
+    MalformedError,
+    RebootNeededError,
+    StepError,
+    UsageError,
+)
 from installer.node.paths import PROGRAM
-from installer.resume import RESUME_UNIT, attended, resume, through_reboots, withdraw
+from installer.resume import RESUME_UNIT, Look, resume, taken_over, through_reboots, withdraw
 from installer.stop_request import InterruptedRunError
 from installer.systemd import unit_path, wanted_link
 from tests.fakes.bundle import MadeBundle
@@ -30,10 +39,10 @@ def node(root: Path, made: MadeBundle) -> FakeNode:
     node = FakeNode(root)
     node.give_program(PROGRAM)
 
-    def go_on(_ignored: tuple[str, ...]) -> None:
+    def go_on() -> None:
         resume_install(node)
 
-    node.on_resume = lambda: resume(node, go_on)
+    node.on_resume = lambda: resume(node, after_all(go_on))
     return node
 
 
@@ -55,9 +64,25 @@ def needs_reboot(reason: str = "nouveau drives the GPUs") -> Callable[[], None]:
     return failing(RebootNeededError(reason))
 
 
-def after_all(go_on: Callable[[], None]) -> Callable[[tuple[str, ...]], None]:
-    """Whatever was ignored."""
-    return lambda _ignored: go_on()
+def after_all(go_on: Callable[[], None]) -> Look:
+    """Whatever was ignored; a look at the node finds nothing that stands in the way."""
+
+    @contextmanager
+    def look(_ignored: tuple[str, ...]) -> Iterator[Callable[[], None]]:
+        yield go_on
+
+    return look
+
+
+def in_the_way(error: BaseException) -> Look:
+    """A look at the node that never gets as far as to the first step."""
+
+    @contextmanager
+    def look(_ignored: tuple[str, ...]) -> Iterator[Callable[[], None]]:
+        raise error
+        yield
+
+    return look
 
 
 # --- the way through
@@ -79,7 +104,7 @@ def test_two_reboots_for_two_reasons(node: FakeNode, made: MadeBundle) -> None:
     node.nvidia.nouveau = True
     with pytest.raises(RebootNeededError):
         begin(node, made)
-    node.nvidia.nouveau_in_initramfs = False
+    node.nvidia.nouveau_in_initramfs = set()
     node.nvidia.on_disk, node.nvidia.module_stays = OLDER, True
     node.give_program("/usr/bin/nvidia-smi", OLDER)
     node.reboot()
@@ -111,14 +136,14 @@ def test_the_unit_holds_no_option(node: FakeNode) -> None:
 def test_what_a_person_ignored_stays_ignored_after_every_reboot(node: FakeNode) -> None:
     heard = []
 
-    def go_on(ignored: tuple[str, ...]) -> None:
+    @contextmanager
+    def look(ignored: tuple[str, ...]) -> Iterator[Callable[[], None]]:
         heard.append(ignored)
-        if len(heard) == 1:
-            raise RebootNeededError("another reason")
+        yield needs_reboot("another reason") if len(heard) == 1 else lambda: None
 
     with pytest.raises(RebootNeededError):
         through_reboots(node, needs_reboot(), ("gpus", "space"))
-    node.on_resume = lambda: resume(node, go_on)
+    node.on_resume = lambda: resume(node, look)
     node.reboot()
     node.reboot()
     assert heard == [("gpus", "space"), ("gpus", "space")]
@@ -184,6 +209,43 @@ def test_an_error_ends_it(node: FakeNode) -> None:
     assert left(node) == []
 
 
+@pytest.mark.parametrize("error", [UsageError("10.0.0.1 is on no interface"), EnvironmentProblemError("not ready")])
+def test_what_stands_in_the_way_of_the_first_step_may_be_gone_at_the_next_boot(
+    node: FakeNode, made: MadeBundle, error: AirgapError
+) -> None:
+    node.nvidia.nouveau = True
+    with pytest.raises(RebootNeededError):
+        begin(node, made)
+    node.open_log("install.log")
+    good, node.on_resume = node.on_resume, lambda: resume(node, in_the_way(error))
+    node.reboot()
+    assert left(node) == list(LEFT)
+    assert f"error: {error}".encode() in (node.read("/var/log/vllm-airgap/install.log") or b"")
+    node.on_resume = good
+    node.reboot()
+    assert (node.nvidia.module, left(node)) == ("550.127.08", [])
+
+
+def test_what_stands_in_the_way_at_every_boot_ends_it_too(node: FakeNode) -> None:
+    with pytest.raises(RebootNeededError):
+        through_reboots(node, needs_reboot(), ())
+    node.on_resume = lambda: resume(node, in_the_way(UsageError("10.0.0.1 is on no interface")))
+    for _ in range(5):
+        node.reboot()
+        assert left(node) == list(LEFT)
+    node.reboot()
+    assert left(node) == []
+
+
+def test_a_record_that_nobody_can_read_ends_it(node: FakeNode) -> None:
+    with pytest.raises(RebootNeededError):
+        through_reboots(node, needs_reboot(), ())
+    node.at(LEFT[-1]).write_bytes(b"{")
+    with pytest.raises(MalformedError):
+        resume(node, in_the_way(AssertionError()))
+    assert left(node) == []
+
+
 def test_a_machine_that_is_shut_down_meanwhile_goes_on_at_the_next_boot(node: FakeNode) -> None:
     with pytest.raises(RebootNeededError):
         through_reboots(node, needs_reboot(), ())
@@ -196,9 +258,24 @@ def test_a_person_who_takes_over_has_no_reboot_come_in_between(node: FakeNode) -
     with pytest.raises(RebootNeededError):
         through_reboots(node, needs_reboot(), ())
     node.reboot()
+    with taken_over(node):
+        assert (left(node), node.systemd.is_rebooting) == ([], False)
+
+
+def test_a_person_whose_run_ends_in_preflight_has_no_later_boot_install(node: FakeNode) -> None:
     with pytest.raises(RebootNeededError):
-        attended(node, needs_reboot())
-    assert (left(node), node.systemd.is_rebooting) == ([], False)
+        through_reboots(node, needs_reboot(), ())
+    with pytest.raises(EnvironmentProblemError), taken_over(node):
+        raise EnvironmentProblemError("this node is not ready")
+    assert left(node) == []
+
+
+def test_a_person_who_meets_another_run_takes_nothing_over(node: FakeNode) -> None:
+    with pytest.raises(RebootNeededError):
+        through_reboots(node, needs_reboot(), ())
+    with node.lock(), pytest.raises(LockedError), taken_over(node):
+        pass
+    assert left(node) == list(LEFT)
 
 
 def test_a_unit_without_its_record_removes_itself(node: FakeNode) -> None:

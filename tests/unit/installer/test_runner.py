@@ -245,11 +245,18 @@ def test_the_gpus_are_awake_before_the_container_starts(head: FakeNode) -> None:
     assert head.nvidia.persistence
 
 
-def test_nvidias_own_service_keeps_them_awake_where_it_runs(head: FakeNode) -> None:
+def test_gpus_that_are_awake_are_left_alone(head: FakeNode) -> None:
+    head.changes.forget()
+    run_node(head)
+    assert "nvidia-smi -pm 1" not in head.changes.done
+
+
+def test_a_service_of_nvidias_that_lets_them_sleep_is_told_to_keep_them_awake(head: FakeNode) -> None:
+    """Ubuntu's packaged one runs with --no-persistence-mode."""
     head.nvidia.reboot()
     head.systemd.states[PERSISTENCED] = "active"
     run_node(head)
-    assert not head.nvidia.persistence
+    assert head.nvidia.persistence
 
 
 def test_device_files_are_made_on_a_machine_without_a_display(head: FakeNode) -> None:
@@ -262,9 +269,10 @@ def test_device_files_are_made_on_a_machine_without_a_display(head: FakeNode) ->
 def test_gpus_that_stay_asleep_are_told_and_keep_nothing_from_starting(
     head: FakeNode, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    head.nvidia.gpus = 0
+    head.nvidia.reboot()
+    head.nvidia.refuses_persistence = "Unable to set persistence mode: Insufficient Permissions"
     run_node(head)
-    assert "persistence mode stays off: No devices were found\n" in capsys.readouterr().out
+    assert f"persistence mode stays off: {head.nvidia.refuses_persistence}\n" in capsys.readouterr().out
     assert CONTAINER in head.docker.containers
 
 

@@ -2,10 +2,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from installer.errors import StepError
+from installer.errors import StepError, ToleratedError
 from installer.journal import Journal
 from installer.node import Node
-from installer.step import Applied, Holds, Pending, StepEvent, execute, preview
+from installer.step import Applied, Holds, Pending, StepEvent, Tolerated, execute, preview
 from tests.fakes.node import FakeNode
 
 
@@ -54,6 +54,27 @@ def test_an_apply_that_does_not_help_is_an_error(node: FakeNode) -> None:
     with pytest.raises(StepError, match="word: was applied, and yet: another word") as caught:
         execute([PlaceWord(b"one", works=False)], node, Journal(node), Listener())
     assert caught.value.exit_code == 9
+
+
+@dataclass
+class WakeUp:
+    """A step that never succeeds, and that nothing depends on."""
+
+    replaces: tuple[str, ...] = ()
+    title: str = "wake up"
+
+    def pending(self, _node: Node) -> str | None:
+        return "asleep"
+
+    def apply(self, _node: Node) -> None:
+        raise ToleratedError("it sleeps on", hint="try a bell")
+
+
+def test_what_an_install_can_go_on_without_is_told_and_keeps_nothing_from_happening(node: FakeNode) -> None:
+    told = Listener()
+    execute([WakeUp(), PlaceWord(b"one")], node, Journal(node), told)
+    assert told.events[:2] == [Pending("wake up", "asleep"), Tolerated("wake up", "it sleeps on", "try a bell")]
+    assert node.read("/etc/word") == b"one"
 
 
 def test_no_step_runs_behind_one_that_failed(node: FakeNode) -> None:

@@ -51,6 +51,34 @@ def test_all_problems_are_found_at_once(node: FakeNode, made: MadeBundle) -> Non
     assert names(look(node, made)) == ["systemd", "programs", "space"]
 
 
+def test_an_nvidia_smi_that_is_late_is_named_before_anything_is_copied(node: FakeNode, made: MadeBundle) -> None:
+    node.nvidia.have("550.127.08")
+    node.nvidia.takes = 999
+    seen = look(node, made)
+    assert names(seen) == ["driver"]
+    assert "no answer in 180 s" in seen.report.problems[0].what
+    assert "nvidia-smi -pm 1" in seen.report.problems[0].fix
+
+
+def test_a_lost_gpu_is_named_before_anything_is_copied(node: FakeNode, made: MadeBundle) -> None:
+    node.nvidia.have("550.127.08")
+    node.nvidia.fell_off = "Unable to determine the device handle for GPU0000:00:00.0: Unknown Error"
+    (found,) = look(node, made).report.problems
+    assert found.name == "driver"
+    assert "Unknown Error" in found.what
+
+
+def test_who_has_a_gpu_open_is_named_also_where_he_does_not_compute(node: FakeNode, made: MadeBundle) -> None:
+    """What an install stops by itself keeps nobody from it."""
+    node.nvidia.have("535.183.06")
+    node.nvidia.watch(812, "nv-hostengine", "0::/system.slice/nvidia-dcgm.service")
+    assert names(look(node, made)) == []
+    node.nvidia.watch(813, "dcgm-exporter", "0::/system.slice/dcgm-exporter.service")
+    (found,) = look(node, made).report.problems
+    assert found.name == "gpu-busy"
+    assert "dcgm-exporter (813, dcgm-exporter.service)" in found.what
+
+
 def test_wrong_options_hide_nothing_and_nothing_hides_them(node: FakeNode, made: MadeBundle) -> None:
     node.at("/usr/bin/iptables").unlink()
     wrong = replace(HEAD, node_ip="10.0.0.7", data_dir="models", overrides=("port=1",))

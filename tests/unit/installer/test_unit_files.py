@@ -48,6 +48,10 @@ def test_the_install_that_goes_on_after_a_reboot_waits_for_nothing_that_it_start
     assert "Restart" not in unit["Service"]
 
 
+def test_the_install_that_goes_on_comes_after_the_mounts_that_may_hold_the_model() -> None:
+    assert "remote-fs.target" in sections(RESUME)["Unit"]["After"].split()
+
+
 @pytest.mark.parametrize("unit", ALL)
 def test_a_unit_holds_no_specifier_that_systemd_would_replace(unit: str) -> None:
     assert "%" not in files("installer.units").joinpath(unit).read_text()

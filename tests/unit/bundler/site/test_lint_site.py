@@ -159,6 +159,50 @@ def test_one_node_named_twice_is_noticed(site: Site, probed: Callable[..., str],
     assert "172.17" not in said
 
 
+def inside(node: FakeNode) -> None:
+    """Of a BMC, of containers, of virtual machines: the same everywhere."""
+    for name, address in (
+        ("idrac", "169.254.1.2"),
+        ("podman0", "10.88.0.1"),
+        ("kube-ipvs0", "10.96.0.1"),
+        ("lxdbr0", "10.55.0.1"),
+        ("lxcbr0", "10.0.3.1"),
+        ("virbr0", "192.168.122.1"),
+        ("docker0", "172.17.0.1"),
+        ("br-0123456789ab", "172.18.0.1"),
+    ):
+        node.linux.interfaces.append(FakeInterface(name, address))
+
+
+def test_networks_inside_the_nodes_are_no_matter(site: Site, probed: Callable[..., str], capsys: Output) -> None:
+    documents = probed("gpu1", inside), probed("gpu2", inside)
+    quiet(capsys)
+    assert run(lint(site, *documents)) == 0
+    assert "same-address" not in capsys.readouterr().err
+
+
+def test_an_address_that_may_be_inside_is_a_warning(site: Site, probed: Callable[..., str], capsys: Output) -> None:
+    def of_some_kind(node: FakeNode) -> None:
+        node.linux.interfaces.append(FakeInterface("weave", "10.32.0.1"))
+
+    documents = probed("gpu1", of_some_kind), probed("gpu2", of_some_kind)
+    quiet(capsys)
+    assert run(lint(site, *documents)) == 0
+    assert "warning [same-address] cluster: gpu1 and gpu2 have the same address, 10.32.0.1" in capsys.readouterr().err
+
+
+def test_the_same_address_on_the_way_out_is_a_problem(site: Site, probed: Callable[..., str], capsys: Output) -> None:
+    def double(node: FakeNode) -> None:
+        node.ip = "10.0.0.9"
+        node.linux.interfaces.append(FakeInterface("ib0", f"10.7.0.{1 + (node.linux.hostname == 'gpu2')}"))
+        node.linux.default_route = "eth0"
+
+    documents = probed("gpu1", double), probed("gpu2", double)
+    quiet(capsys)
+    assert run(lint(site, *documents)) == 7
+    assert "error [same-address] cluster: gpu1 and gpu2 have the same address, 10.0.0.9" in capsys.readouterr().err
+
+
 def test_nodes_that_were_not_probed_are_counted(site: Site, probed: Callable[..., str], capsys: Output) -> None:
     documents = [probed(f"gpu{number}") for number in (1, 2, 3)]
     quiet(capsys)

@@ -22,7 +22,7 @@ from tests.fakes.machines import (
     ubuntu_at_work,
 )
 from tests.fakes.node import FakeNode
-from tests.fakes.posed import PROBE, as_probed, pose
+from tests.fakes.posed import PROBE, Posed, as_probed, pose
 from tests.fakes.questions import DOCKER_INFO, DOCKER_PS, LINKS, SMI_BRAND, SMI_PROCESSES, smi_query
 from tests.fakes.recorded_machine import RecordedMachine, recorded_machine, said
 from tests.fakes.tree import stamped_tree
@@ -127,6 +127,7 @@ def test_of_docker_only_what_is_asked_for_is_written(tmp_path: Path, awk: str) -
         "Swarm": {"NodeAddr": secret, "ServerVersion": secret, "Peers": [{"Driver": secret}]},
         "Driver": "overlay2",
         "Runtimes": {"runc": {"path": "runc"}},
+        "SecurityOptions": [f"name=seccomp,profile=/home/{secret}.json", "name=selinux", "name=cgroupns"],
     }
     answers = {**machine.answers, DOCKER_INFO: said(json.dumps(info)), DOCKER_PS: said(json.dumps(container) + "\n")}
     posed = pose(replace(machine, answers=answers), tmp_path)
@@ -135,6 +136,7 @@ def test_of_docker_only_what_is_asked_for_is_written(tmp_path: Path, awk: str) -
     docker = gather(recorded(document)).docker
     assert [(one.name, one.label) for one in docker.containers] == [('odd "name" {[,', "node")]
     assert (docker.server, docker.driver, docker.runtimes) == ("24.0.9", "overlay2", ("runc",))
+    assert docker.selinux
     assert secret not in document
 
 
@@ -155,6 +157,7 @@ def test_nothing_secret_is_written(tmp_path: Path) -> None:
     files = {
         **machine.files,
         "/proc/1/environ": f"A={secret}\0container=lxc\0B={secret}\0",
+        "/proc/version": f"Linux version 5 ({secret}@builder) (gcc (GCC) 11.4.1, GNU ld version 2.35) #1\n",
         "/proc/cmdline": f"root=/dev/sda1 password={secret} nouveau.modeset=0\n",
         "/proc/mounts": f"//nas/a /mnt cifs rw,noexec,username={secret},addr=1.2.3.4 0 0\n/dev/sda1 / ext4 rw 0 0\n",
         "/proc/net/tcp": "  0: 0100007F:1F40 00000000:0000 0A 0\n  1: 0100007F:1F40 DEADBEEF:0016 01 0\n",
@@ -168,6 +171,7 @@ def test_nothing_secret_is_written(tmp_path: Path) -> None:
         assert word not in document
     facts = gather(recorded(document))
     assert (facts.system.container, facts.driver.nouveau_blocked, facts.driver.module_users) == ("lxc", True, 8)
+    assert facts.driver.kernels_gcc == 11
     assert [(one.name, one.gpu) for one in facts.gpus.processes] == [("py", facts.gpus.smi[0].uuid)]
     assert [mount.options for mount in facts.storage.mounts] == [("rw", "noexec"), ("rw",)]
 
@@ -208,6 +212,36 @@ def test_a_command_that_hangs_is_ended_and_said_so(tmp_path: Path) -> None:
     asked = machine.ask("getent", "ahostsv4", "node1")
     assert (asked.code, asked.last_lines) == (-9, "no answer in 2 s")
     assert gather(machine).network.host_addresses == ("127.0.1.1",)
+
+
+def limits_of(posed: Posed, late: str) -> dict[str, int]:
+    """Seconds that each program gets, of which ``late`` uses up its own, in as many calls as are made of it."""
+    calls, tool = posed.folder / "calls", posed.folder / "timeout"
+    tool.write_text(
+        f'#!/bin/sh\nshift 2\necho "$1 ${{2##*/}}" >>{calls}\ncase $2 in */{late}) exit 124 ;; esac\nshift\nexec "$@"\n'
+    )
+    tool.chmod(0o755)
+    posed.use_tool("timeout", str(tool))
+    posed.run()
+    told = [line.split() for line in calls.read_text().splitlines()]
+    assert [name for _, name in told].count(late) == 1
+    return {name: int(seconds) for seconds, name in told}
+
+
+def test_gpus_that_have_to_wake_up_get_minutes_and_are_asked_no_more_once_they_were_late(tmp_path: Path) -> None:
+    posed = pose(ubuntu_at_work(), tmp_path)
+    assert limits_of(posed, "nvidia-smi")["nvidia-smi"] == 180
+    facts = gather(recorded((tmp_path / "stick/site.json").read_text()))
+    assert (facts.gpus.late, facts.gpus.smi_error, facts.gpus.smi) == (True, "no answer in 180 s", ())
+
+
+def test_a_package_database_on_a_cold_disk_gets_half_a_minute(tmp_path: Path) -> None:
+    posed = pose(ubuntu_at_work(), tmp_path)
+    for name in ("nvidia-smi", "dockerd", "containerd", "nvidia-ctk"):
+        (posed.root / "usr/bin" / name).unlink()
+    assert limits_of(posed, "dpkg-query")["dpkg-query"] == 30
+    facts = gather(recorded((tmp_path / "stick/site.json").read_text()))
+    assert (facts.driver.owner, facts.driver.owner_silence) == ("", "dpkg-query: no answer in 30 s")
 
 
 def test_without_timeout_it_works_and_says_so(tmp_path: Path) -> None:

@@ -53,3 +53,8 @@ def test_the_rest_of_a_bare_centos_7(centos: Facts) -> None:
     assert (root.path, root.kind, root.free) == ("/", "xfs", 50900000 << 10)
     assert (storage.shm, storage.memory, storage.swap) == (65820376 << 10, 131640756 << 10, 4194300 << 10)
     assert (docker.dockerd, docker.containerd, docker.error, docker.containers) == (None, None, "", ())
+
+
+def test_the_xfs_of_an_old_disk_has_no_file_types(centos: Facts) -> None:
+    told = {mount.path: mount.tells_types for mount in centos.storage.mounts if mount.kind == "xfs"}
+    assert told == {"/": True, "/boot": True, "/srv": False, "/my data*": True}

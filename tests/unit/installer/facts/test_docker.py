@@ -7,7 +7,7 @@ import pytest
 from installer import container
 from installer.facts.docker import LABEL, Container, gather_docker, read_containers, read_info, read_version
 from installer.sight import Output
-from tests.fakes.questions import DOCKER_INFO
+from tests.fakes.questions import DOCKER_INFO, DOCKER_PS
 from tests.fakes.recorded_machine import RecordedMachine, said, states
 
 PROGRAMS = {name: f"/usr/bin/{name}" for name in ("docker", "systemctl")}
@@ -111,3 +111,17 @@ def test_the_docker_of_snapd() -> None:
 @pytest.mark.parametrize("unit", ["kubelet.service", "rke2-agent.service"])
 def test_a_kubelet_of_any_make(unit: str) -> None:
     assert gather_docker(RecordedMachine({"systemctl": "/bin/systemctl"}, {}, states(unit))).kubelet
+
+
+@pytest.mark.parametrize(
+    ("options", "selinux"),
+    [
+        (["name=seccomp,profile=builtin", "name=selinux"], True),
+        (["name=seccomp,profile=selinux"], False),
+        (None, False),
+    ],
+)
+def test_a_daemon_that_confines_by_selinux(options: list[str] | None, *, selinux: bool) -> None:
+    info = {"ServerVersion": "27.4.0", "SecurityOptions": options}
+    answers = {DOCKER_INFO: said(json.dumps(info)), DOCKER_PS: said(""), **states("docker.service")}
+    assert gather_docker(RecordedMachine(PROGRAMS, {}, answers)).selinux is selinux

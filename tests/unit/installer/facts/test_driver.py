@@ -8,6 +8,8 @@ from installer.facts.driver import (
     is_nouveau_blocked_at_boot,
     is_nouveau_blocked_in,
     read_fabric_manager,
+    read_gcc,
+    read_kernels_gcc,
     read_loaded,
     read_modinfo,
     read_modules,
@@ -140,3 +142,101 @@ def test_debians_programs_are_behind_links() -> None:
     }
     programs = {name: f"/usr/bin/{name}" for name in ("nvidia-smi", "dpkg-query", "readlink")}
     assert gather_driver(RecordedMachine(programs, {}, answers), KERNEL).owner == "nvidia-smi"
+
+
+# --- who owns it
+
+SMI = "/usr/bin/nvidia-smi"
+RPM = ("rpm", "-qf", "--queryformat", "%{NAME}\\n", SMI)
+DPKG = ("dpkg-query", "-S", SMI)
+BY_NOBODY = Output(1, f"file {SMI} is not owned by any package\n", "")
+
+
+def asked_for_owner(answers: dict[tuple[str, ...], Output]) -> tuple[str, str]:
+    names = {name: f"/usr/bin/{name}" for name in ("nvidia-smi", *(command[0] for command in answers))}
+    facts = gather_driver(RecordedMachine(names, {}, answers), KERNEL)
+    return facts.owner, facts.owner_silence
+
+
+@pytest.mark.parametrize(
+    ("answers", "silence"),
+    [
+        ({RPM: Output(-9, "", "\nno answer in 30 s", late=True)}, "rpm: no answer in 30 s"),
+        ({DPKG: Output(-9, "", "\nno answer in 30 s", late=True)}, "dpkg-query: no answer in 30 s"),
+        (
+            {RPM: Output(1, "", "error: cannot open Packages database in /var/lib/rpm\n")},
+            "rpm: error: cannot open Pack",
+        ),
+        (
+            {DPKG: Output(2, "", "dpkg-query: error: files list file is missing\n")},
+            "dpkg-query: dpkg-query: error: fil",
+        ),
+        ({DPKG: Output(2, "", "dpkg-query: error: x\n"), RPM: BY_NOBODY}, "dpkg-query: dpkg-query: error: x"),
+    ],
+    ids=["rpm hangs", "dpkg is slow", "rpm has no database", "dpkg is damaged", "one of two is damaged"],
+)
+def test_a_package_database_that_does_not_answer_is_not_one_that_knows_nothing(
+    answers: dict[tuple[str, ...], Output], silence: str
+) -> None:
+    owner, found = asked_for_owner(answers)
+    assert owner == ""
+    assert found.startswith(silence)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {RPM: BY_NOBODY},
+        {RPM: Output(1, "", f"file {SMI} is not owned by any package\n")},
+        {RPM: Output(1, "", f"error: file {SMI}: No such file or directory\n")},
+        {DPKG: Output(1, "", f"dpkg-query: no path found matching pattern {SMI}\n")},
+        {},
+    ],
+)
+def test_a_file_of_no_package(answers: dict[tuple[str, ...], Output]) -> None:
+    assert asked_for_owner(answers) == ("", "")
+
+
+def test_one_database_may_know_what_the_other_cannot_tell() -> None:
+    answers = {DPKG: Output(2, "", "dpkg-query: error: x\n"), RPM: said("nvidia-driver-cuda\n")}
+    assert asked_for_owner(answers) == ("nvidia-driver-cuda", "")
+
+
+def test_a_database_that_hangs_is_asked_for_one_file() -> None:
+    module = "/lib/modules/nvidia.ko"
+    answers: dict[tuple[str, ...], Output] = {
+        ("modinfo", "nvidia"): said(f"filename:       {module}\nversion:        550.127.08\n"),
+        (*RPM[:-1], module): Output(-9, "", "\nno answer in 30 s", late=True),
+    }
+    assert asked_for_owner(answers) == ("", "rpm: no answer in 30 s")
+
+
+@pytest.mark.parametrize(
+    ("text", "major"),
+    [
+        ("cc (Debian 12.2.0-14+deb12u1) 12.2.0\nCopyright (C) 2022", 12),
+        ("cc (Ubuntu 11.4.0-1ubuntu1~22.04) 11.4.0\n", 11),
+        ("gcc (GCC) 4.8.5 20150623 (Red Hat 4.8.5-44)\n", 4),
+        ("gcc-12 (SUSE Linux) 12.3.0\n", 12),
+        ("clang version 14.0.0\n", 0),
+        ("", 0),
+    ],
+)
+def test_the_compiler(text: str, major: int) -> None:
+    assert read_gcc(text) == major
+
+
+@pytest.mark.parametrize(
+    ("text", "major"),
+    [
+        ("Linux version 3.10.0 (mock@x) (gcc version 4.8.5 20150623 (Red Hat 4.8.5-44) (GCC) ) #1 SMP", 4),
+        ("Linux version 4.18.0 (mock@x) (gcc version 8.5.0 20210514 (Red Hat 8.5.0-20) (GCC)) #1 SMP", 8),
+        ("Linux version 5.14.0 (mock@x) (gcc (GCC) 11.4.1 20231218 (Red Hat 11.4.1-3), GNU ld version 2.35) #1", 11),
+        ("Linux version 6.8.0 (b@l) (x86_64-linux-gnu-gcc-12 (Ubuntu 12.3.0-1ubuntu1~22.04) 12.3.0, GNU ld) #40", 12),
+        ("Linux version 6.1.0 (debian@d) (gcc-12 (Debian 12.2.0-14) 12.2.0, GNU ld (GNU Binutils) 2.40) #1", 12),
+        ("Linux version 6.6.0 (nix@b) (clang version 17.0.6, LLD 17.0.6) #1", 0),
+        ("", 0),
+    ],
+)
+def test_the_compiler_of_the_kernel(text: str, major: int) -> None:
+    assert read_kernels_gcc(text) == major

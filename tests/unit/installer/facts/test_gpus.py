@@ -7,14 +7,18 @@ from installer.facts.gpus import (
     SmiGpu,
     gather_gpus,
     read_brand,
+    read_fabric,
     read_gpus,
     read_processes,
     read_uevent,
 )
+from installer.sight import Output
+from tests.fakes.node import FakeNode
 from tests.fakes.questions import SMI_BRAND, SMI_PROCESSES, smi_query
 from tests.fakes.recorded_machine import RECORDED, RecordedMachine, recorded_machine, said
 
 SMI = {"nvidia-smi": "/usr/bin/nvidia-smi"}
+LATE = Output(-9, "", "\nno answer in 180 s", late=True)
 
 
 def test_a_recorded_host_with_two_gpus() -> None:
@@ -37,6 +41,12 @@ def test_a_recorded_host_with_two_gpus() -> None:
 
 def test_the_recorded_brand() -> None:
     assert read_brand((RECORDED / "h200/q.xml").read_text()) == "NVIDIA"
+
+
+def test_the_recorded_state_of_the_fabric() -> None:
+    assert read_fabric((RECORDED / "h200/q.xml").read_text()) == "Completed"
+    assert gather_gpus(recorded_machine("h100")).fabric == "N/A"
+    assert read_fabric("<gpu><state>P0</state></gpu>") == ""
 
 
 def test_a_recorded_program_on_the_gpu() -> None:
@@ -102,6 +112,28 @@ def test_nvidia_smi_fails_in_its_own_words() -> None:
     machine = RecordedMachine(SMI, {}, {smi_query(): said("No devices were found\n", 6)})
     facts = gather_gpus(machine)
     assert (facts.smi, facts.smi_error, facts.brand) == ((), "No devices were found", "")
+
+
+def test_an_nvidia_smi_that_is_late_is_asked_once() -> None:
+    facts = gather_gpus(RecordedMachine(SMI, {}, {smi_query(): LATE}))
+    assert (facts.late, facts.smi, facts.smi_error) == (True, (), "no answer in 180 s")
+
+
+def test_what_fails_in_time_is_not_late() -> None:
+    assert not gather_gpus(RecordedMachine(SMI, {}, {smi_query(): said("No devices were found\n", 6)})).late
+
+
+def test_a_machine_that_falls_silent_after_its_gpus_were_told_is_asked_no_more() -> None:
+    answers = {smi_query(): said("index, name\n0, Tesla T4\n"), SMI_PROCESSES: LATE}
+    facts = gather_gpus(RecordedMachine(SMI, {}, answers))
+    assert (len(facts.smi), facts.processes, facts.late) == (1, (), False)
+
+
+def test_eight_gpus_that_have_to_wake_up_get_minutes(node: FakeNode) -> None:
+    """30 s are told of eight A100 without persistence."""
+    node.nvidia.have("550.127.08")
+    node.nvidia.takes = 60
+    assert gather_gpus(node).smi
 
 
 def test_a_table_without_a_gpu_is_an_error_too() -> None:

@@ -2,7 +2,15 @@
 
 import pytest
 
-from installer.facts.storage import Space, StorageFacts, gather_storage, read_df, read_meminfo, read_mounts
+from installer.facts.storage import (
+    Space,
+    StorageFacts,
+    gather_storage,
+    has_no_types,
+    read_df,
+    read_meminfo,
+    read_mounts,
+)
 from installer.sight import Output
 from tests.fakes.recorded_machine import RecordedMachine, said
 
@@ -93,3 +101,16 @@ def test_where_a_network_disk_hangs_the_local_ones_are_asked_for() -> None:
     }
     machine = RecordedMachine({"df": "/bin/df"}, {"/proc/mounts": "/dev/sda1 / ext4 rw 0 0\n"}, answers)
     assert [mount.free for mount in gather_storage(machine).mounts] == [7 << 10]
+
+
+@pytest.mark.parametrize(
+    ("text", "lacks"),
+    [
+        ("naming   =version 2              bsize=4096   ascii-ci=0 ftype=0\n", True),
+        ("naming   =version 2              bsize=4096   ascii-ci=0, ftype=1, parent=0\n", False),
+        ("naming   =version 2              bsize=4096   ascii-ci=0\n", False),
+        ("", False),
+    ],
+)
+def test_an_xfs_without_file_types(text: str, *, lacks: bool) -> None:
+    assert has_no_types(text) is lacks

@@ -11,6 +11,7 @@ from installer.hardware.driver_decision import (
     Decision,
     Install,
     Keep,
+    Late,
     Reboot,
     Refuse,
     Wanted,
@@ -38,6 +39,9 @@ NONE = DriverFacts(
     persistenced_active=False,
     display_server=False,
 )
+LOST = "Unable to determine the device handle for GPU0000:3B:00.0: Unknown Error"
+GRID = "550.127.05"  # of a guest, which NVIDIA numbers apart
+RPM_HANGS = "rpm: no answer in 30 s"
 NOUVEAU = replace(NONE, nouveau_loaded=True)
 
 
@@ -55,6 +59,19 @@ def answering(*versions: str) -> GpuFacts:
 
 def silent(error: str = "") -> GpuFacts:
     return GpuFacts((), 0, (), (), error, "")
+
+
+def late() -> GpuFacts:
+    return replace(silent("no answer in 180 s"), late=True)
+
+
+def shared(version: str, product: str = "GRID T4-16C", brand: str = "") -> GpuFacts:
+    gpus = answering(version)
+    return replace(gpus, smi=tuple(replace(gpu, name=product) for gpu in gpus.smi), brand=brand)
+
+
+def of_unknown_owner(loaded: str, on_disk: str) -> DriverFacts:
+    return replace(driver(loaded, on_disk), owner_silence=RPM_HANGS)
 
 
 def by_package(version: str, owner: str = "kmod-nvidia") -> DriverFacts:
@@ -172,3 +189,77 @@ def test_where_nothing_is_known_of_the_image_only_the_bundles_version_will_do() 
     decision = decide(Wanted(VERSION, "deb", no_other), by_package(NEWER, "nvidia-utils-580"), answering(NEWER))
     assert isinstance(decision, Refuse)
     assert decision.fix.startswith("apt-get purge nvidia-utils-580 && ")
+
+
+# --- what tells nothing must not be taken for a fault
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        driver(VERSION, VERSION),
+        driver(OLDER, OLDER),
+        driver("", ""),
+        by_package(VERSION),
+        by_package(OLDER),
+        of_unknown_owner(OLDER, OLDER),
+        NOUVEAU,
+    ],
+    ids=["right", "older", "none seen", "a package of it", "a package of another", "unknown owner", "nouveau"],
+)
+def test_an_nvidia_smi_that_is_late_decides_nothing(facts: DriverFacts) -> None:
+    decision = decide(Wanted(VERSION, "rpm", no_other), facts, late())
+    assert isinstance(decision, Late)
+    assert "no answer in 180 s" in decision.reason
+    assert "nvidia-smi -pm 1" in decision.fix
+
+
+@pytest.mark.parametrize("on_disk", [VERSION, ""])
+@pytest.mark.parametrize("error", [LOST, "NVIDIA-SMI has failed because it couldn't communicate", "GPU is lost"])
+def test_a_dead_gpu_gets_no_other_driver(error: str, on_disk: str) -> None:
+    decision = decide(Wanted(VERSION, "rpm", no_other), driver(VERSION, on_disk), silent(error))
+    assert isinstance(decision, Refuse)
+    assert decision.reason == f"driver {VERSION} is loaded as it should be, but nvidia-smi says: {error}"
+    for word in ("dmesg", "Xid", "power"):
+        assert word in decision.fix
+
+
+@pytest.mark.parametrize("error", [MISMATCH, "NVIDIA-SMI couldn't find libnvidia-ml.so library in your system."])
+def test_programs_that_do_not_go_with_the_module_are_installed_anew(error: str) -> None:
+    decision = decide(Wanted(VERSION, "rpm", no_other), driver(VERSION, VERSION), silent(error))
+    assert isinstance(decision, Install)
+
+
+@pytest.mark.parametrize("facts", [of_unknown_owner(OLDER, OLDER), replace(NOUVEAU, owner_silence=RPM_HANGS)])
+@pytest.mark.parametrize(("package_format", "command"), [("rpm", "rpm -qf"), ("deb", "dpkg-query -S")])
+def test_what_may_be_of_a_package_is_not_overlaid(facts: DriverFacts, package_format: str, command: str) -> None:
+    gpus = answering(OLDER) if facts.loaded else silent()
+    decision = decide(Wanted(VERSION, package_format, no_other), facts, gpus)
+    assert isinstance(decision, Refuse)
+    assert RPM_HANGS in decision.reason
+    assert command in decision.fix
+
+
+def test_the_right_driver_is_kept_whoever_owns_it() -> None:
+    decision = decide(Wanted(VERSION, "rpm", no_other), of_unknown_owner(VERSION, VERSION), answering(VERSION))
+    assert decision == Keep(VERSION)
+
+
+@pytest.mark.parametrize("owner", ["", "nvidia-linux-grid-550"])
+@pytest.mark.parametrize(
+    "gpus", [shared(GRID), shared(GRID, "NVIDIA A10", "NVIDIA Virtual Compute Server")], ids=["product", "brand"]
+)
+def test_the_driver_of_a_share_of_a_gpu_is_not_replaced(gpus: GpuFacts, owner: str) -> None:
+    decision = decide(Wanted(VERSION, "deb", no_other), driver(GRID, GRID, owner), gpus)
+    assert isinstance(decision, Refuse)
+    assert gpus.smi[0].name in decision.reason
+    assert "without `driver:`" in decision.fix
+    assert "purge" not in decision.fix
+
+
+@pytest.mark.parametrize("owner", ["", "nvidia-linux-grid-550"])
+def test_the_driver_of_a_share_of_a_gpu_stays_where_the_image_runs_with_it(owner: str) -> None:
+    decision = decide(Wanted(VERSION, "deb", lambda has: has == GRID), driver(GRID, GRID, owner), shared(GRID))
+    assert isinstance(decision, Keep)
+    assert decision.version == GRID
+    assert "GRID T4-16C" in decision.warning

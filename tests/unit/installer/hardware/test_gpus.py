@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from installer.hardware.gpus import brand_of, brands_of, gpu_of_device, gpu_of_product
+from installer.hardware.gpus import brand_of, brands_of, gpu_of_device, gpu_of_product, is_virtual
 
 H200 = Path(__file__).parents[3] / "recorded" / "h200"
 
@@ -102,3 +102,24 @@ def test_the_recorded_host_has_gpus_that_are_known() -> None:
     assert found
     assert (found.name, found.capability) == ("H200", (9, 0))
     assert set(brands_of(product, brand)) <= set(found.brands)
+
+
+@pytest.mark.parametrize(
+    ("product", "brand"),
+    [
+        ("GRID T4-16C", ""),
+        ("NVIDIA A10-24Q", "NVIDIA RTX Virtual Workstation"),
+        ("GRID A100-1-5CME", ""),
+        ("NVIDIA A40", "NVIDIA Virtual Compute Server"),
+    ],
+)
+def test_shares_of_gpus(product: str, brand: str) -> None:
+    assert is_virtual(product, brand)
+
+
+@pytest.mark.parametrize(
+    ("product", "brand"),
+    [("Tesla T4", "Tesla"), ("NVIDIA A100-SXM4-80GB", "NVIDIA"), ("NVIDIA RTX A6000", "NVIDIA RTX"), ("", "[N/A]")],
+)
+def test_whole_gpus(product: str, brand: str) -> None:
+    assert not is_virtual(product, brand)

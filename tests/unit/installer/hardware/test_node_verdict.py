@@ -53,7 +53,13 @@ def test_a_recorded_host_with_two_h200() -> None:
 
 
 def test_the_weakest_gpu_counts() -> None:
-    assert "15.0 GiB" in verdict(H200, T4).what
+    assert "15.0 GiB" in verdict(H200, T4, cluster=replace(CLUSTER, gpus_per_node=2)).what
+
+
+def test_a_card_for_a_display_beside_those_that_the_cluster_uses_does_not_count() -> None:
+    t400 = replace(T4, index=1, name="NVIDIA T400 4GB", memory=4096)
+    assert verdict(t400, T4) == verdict(T4)
+    assert verdict(T4, t400, cluster=replace(CLUSTER, gpus_per_node=2)).verdict == DOES_NOT_FIT
 
 
 def test_sizes_that_cannot_be_come_with_those_that_can() -> None:

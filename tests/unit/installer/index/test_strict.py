@@ -43,6 +43,19 @@ def test_brackets_in_text_are_no_nesting() -> None:
     assert parse_json(b'{"a": "' + b"[" * 1000 + b'\\" ["}', "x") == {"a": "[" * 1000 + '" ['}
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a": "' + rb"\\" + b'", "b": ' + b"[" * 100_000,
+        b'{"a": "' + rb"\\\"" + b'", "b": ' + b"[" * 100_000,
+        b'{"a": "' + rb"\u005c" + b'", "b": ' + b"[" * 100_000,
+    ],
+)
+def test_a_text_that_ends_in_an_escape_hides_no_nesting(data: bytes) -> None:
+    with pytest.raises(MalformedError, match="nested deeper than 12 levels"):
+        parse_json(data, "x")
+
+
 def test_the_largest_integer_is_read() -> None:
     assert parse_json(b"9223372036854775807", "x") == 2**63 - 1
 

@@ -13,7 +13,9 @@ from tests.fakes.installing import HEAD, WORKER, install, install_again
 from tests.fakes.network import connect, every_port
 from tests.fakes.node import FakeNode
 from tests.fakes.tree import tree
-from tests.unit.installer.peers.nodes import DOOR, HERE, THERE, Pair, identity
+from tests.unit.installer.peers.nodes import DOOR, ELSEWHERE, HERE, THERE, Pair, identity
+
+DOUBLE = "02:00:00:00:00:09"
 
 
 def look(pair: Pair) -> tuple[Finding, ...]:
@@ -98,6 +100,34 @@ def test_differences_are_one_table_that_is_shown_as_it_is(pair: Pair) -> None:
     assert "\n" not in str(report.document())
 
 
+# --- of this node's own address
+
+
+def test_another_machine_with_this_nodes_address_is_named(pair: Pair) -> None:
+    pair.network.claimed[HERE] = DOUBLE
+    found = only(pair)
+    assert (found.name, found.level) == ("duplicate-address", PROBLEM)
+    assert found.what == f"{DOUBLE} on eth0 says that it has {HERE} too: the nodes reach now one, now the other"
+    assert found.fix.startswith("find that machine by its MAC address")
+
+
+def test_a_single_node_may_have_a_double_too(pair: Pair) -> None:
+    pair.network.claimed[HERE] = DOUBLE
+    (found,) = look_between(pair.here, identity(HERE), (), 1)
+    assert found.name == "duplicate-address"
+
+
+def test_only_root_can_ask_who_else_has_its_address(pair: Pair) -> None:
+    pair.network.claimed[HERE] = DOUBLE
+    pair.here.as_root = False
+    assert look(pair) == ()
+
+
+def test_an_address_on_no_interface_is_asked_for_nowhere(pair: Pair) -> None:
+    pair.network.claimed[ELSEWHERE] = DOUBLE
+    assert look_between(pair.here, identity(ELSEWHERE), (), 1) == ()
+
+
 # --- of a whole node
 
 
@@ -147,6 +177,14 @@ def test_a_firewall_stops_an_install_unless_it_is_ignored(head: FakeNode, worker
     seen = surveyed(worker, made, WORKER)
     assert [found.name for found in seen.report.problems] == ["peer-unreachable"]
     assert replace(seen.report, ignored=frozenset({"peer-unreachable"})).problems == ()
+
+
+def test_a_double_stops_an_install_unless_it_is_ignored(head: FakeNode, made: MadeBundle) -> None:
+    install(head, made, HEAD)
+    head.network.claimed[HERE] = DOUBLE
+    seen = surveyed(head, made, Answers())
+    assert [found.name for found in seen.report.problems] == ["duplicate-address"]
+    assert replace(seen.report, ignored=frozenset({"duplicate-address"})).problems == ()
 
 
 def test_a_look_at_the_peers_changes_nothing(head: FakeNode, worker: FakeNode, made: MadeBundle) -> None:

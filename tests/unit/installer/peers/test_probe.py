@@ -1,13 +1,14 @@
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
 from installer.index.settings import PEER_PORT
-from installer.node.calls import BROKEN, REFUSED, SILENT, Knock, NoAnswerError, Route
+from installer.node.calls import BROKEN, LATE, REFUSED, SILENT, Heard, Knock, NoAnswerError, Route
 from installer.peers.probe import PACKETS, PORT, Block, Probe, identities, is_there, probe, probe_all
 from installer.peers.questions import write_answer
-from tests.fakes.network import every_port
+from tests.fakes.network import FakeNetwork, every_port
 from tests.unit.installer.peers.nodes import DOOR, ELSEWHERE, HERE, THERE, Pair, answering_pair, identity
 
 
@@ -105,6 +106,44 @@ def test_a_peer_that_breaks_off(pair: Pair) -> None:
     found = look(pair)
     assert (found.knock, found.identity) == (BROKEN, None)
     assert found.absent.startswith("broke off (Connection reset by peer)")
+
+
+class Quiet(FakeNetwork):
+    """Whoever is asked takes the call and says nothing."""
+
+    whole = False
+
+    @contextmanager
+    def asked(self, route: Route, question: bytes, largest: int) -> Iterator[Heard]:  # noqa: ARG002
+        yield Heard(b"", self.whole)
+
+
+def test_a_peer_that_says_nothing_in_time(pair: Pair) -> None:
+    pair.here.network = Quiet({HERE, THERE}, services=pair.network.services)
+    found = look(pair)
+    assert (found.knock, found.absent, found.blocks) == (LATE, "did not answer within 5 s", ())
+
+
+def test_a_peer_that_hangs_up_without_a_word(pair: Pair) -> None:
+    quiet = Quiet({HERE, THERE}, services=pair.network.services)
+    quiet.whole = True
+    pair.here.network = quiet
+    found = look(pair)
+    assert (found.knock, found.blocks) == (BROKEN, ())
+    assert found.absent.startswith("broke off (it hung up)")
+
+
+def test_a_peer_that_says_nothing_more_after_its_name(pair: Pair) -> None:
+    class Tired(Quiet):
+        @contextmanager
+        def asked(self, route: Route, question: bytes, largest: int) -> Iterator[Heard]:
+            is_greeting = b"identity" in question
+            answering = pair.network.asked if is_greeting else super().asked
+            with answering(route, question, largest) as heard:
+                yield heard
+
+    pair.here.network = Tired({HERE, THERE}, services=pair.network.services)
+    assert look(pair).absent == "broke off: no answer within 5 s"
 
 
 def test_nobody_but_who_asks_is_called_back(pair: Pair) -> None:

@@ -11,6 +11,7 @@ from installer.peers.questions import (
     LARGEST_ANSWER,
     LONG,
     LONGEST_LINE,
+    LONGEST_QUESTION,
     Question,
     read_answer,
     read_ports,
@@ -73,6 +74,20 @@ def asking(**document: object) -> bytes:
 def test_nonsense_is_no_question(line: bytes) -> None:
     with pytest.raises(MalformedError):
         read_question(line)
+
+
+@pytest.mark.parametrize("ask", [ask for ask in ASKS if ask != ECHO])
+def test_nothing_but_an_echo_may_be_long(ask: str) -> None:
+    line = write_question(Question(ask, (40001,))).rstrip(b"\n")
+    assert read_question(line.ljust(LONGEST_QUESTION)).ask == ask
+    with pytest.raises(MalformedError, match=f"question: longer than {LONGEST_QUESTION} bytes"):
+        read_question(line.ljust(LONGEST_QUESTION + 1))
+
+
+def test_a_long_line_is_not_read_whatever_it_asks() -> None:
+    line = b'{"vllm-airgap-peer": 1, "ask": "echo", "x": "' + rb"\"" * LONG
+    with pytest.raises(MalformedError, match=f"question: longer than {LONGEST_QUESTION} bytes"):
+        read_question(line[:LONG])
 
 
 def test_another_version_is_named() -> None:

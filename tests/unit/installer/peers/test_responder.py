@@ -72,6 +72,11 @@ def test_nonsense_is_answered_by_what_is_wrong_with_it(pair: Pair, line: bytes) 
         assert len(answer) < 1000
 
 
+def test_what_a_stranger_says_is_not_even_read(pair: Pair) -> None:
+    with responder(pair, frozenset((HERE, THERE))).answer(b"nonsense", ELSEWHERE) as answer:
+        assert json.loads(answer)["error"] == f"{ELSEWHERE} is not one of the --nodes of {THERE}"
+
+
 @pytest.mark.parametrize("ask", ASKS)
 def test_where_the_nodes_are_known_a_stranger_learns_nothing(pair: Pair, ask: str) -> None:
     answer = said(responder(pair, frozenset((HERE, THERE))), Question(ask), source=ELSEWHERE)

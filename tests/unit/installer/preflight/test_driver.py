@@ -3,10 +3,9 @@ from dataclasses import replace
 import pytest
 
 from installer.facts.gpus import PciGpu
-from installer.index.components import ExtraPackage, Packages
 from installer.preflight import Situation, findings_of
 from tests.fakes.facts import DRIVER, KERNEL, PCI_T4, T4, without_driver
-from tests.fakes.situation import is_quiet, only, told, with_facts, with_index
+from tests.fakes.situation import bringing, is_quiet, only, told, with_cluster, with_facts, with_index
 
 SMI = {"nvidia-smi": "/usr/bin/nvidia-smi"}
 REQUIRES = {"NVIDIA_REQUIRE_CUDA": "cuda>=12.4 brand=tesla,driver>=535,driver<536"}
@@ -26,11 +25,6 @@ def of_version(at: Situation, version: str) -> Situation:
     """Loaded, on disk and in nvidia-smi's words."""
     there = with_facts(at, "driver", loaded=version, on_disk=version)
     return with_facts(there, "gpus", smi=(replace(T4, driver=version),))
-
-
-def bringing(at: Situation, *names: str, kernels: tuple[str, ...] = ()) -> Situation:
-    packages = (ExtraPackage(f"packages/{name}.rpm", name, "1-1.x86_64", "a test", kernels) for name in names)
-    return with_index(at, packages=Packages(tuple(packages)))
 
 
 def names(at: Situation) -> list[str]:
@@ -70,6 +64,21 @@ def test_the_nodes_own_driver_has_to_answer(good: Situation) -> None:
     assert only(mixed).what == (
         f"driver {DRIVER} is loaded and 560.1.1 is on disk: programs fail (Driver/library version mismatch)"
     )
+
+
+def test_an_nvidia_smi_that_is_late_says_nothing_of_the_driver(good: Situation) -> None:
+    for at in (good, without_bundled(good)):
+        slow = with_facts(at, "gpus", smi=(), smi_error="no answer in 180 s", late=True)
+        assert told(slow)[:2] == ("driver", "problem")
+        assert only(slow).what == f"nvidia-smi: no answer in 180 s: driver {DRIVER} may be in order, nobody knows"
+        assert "nvidia-smi -pm 1" in only(slow).fix
+
+
+@pytest.mark.parametrize("package", ["nvidia-driver-cuda", "nvidia-driver-550-server", "cuda-drivers", "nvidia-driver"])
+def test_a_driver_among_the_packages_is_not_missing(good: Situation, package: str) -> None:
+    at = bare(with_index(good, driver=None))
+    assert [(found.name, found.level) for found in findings_of(bringing(at, package))] == [("driver", "warning")]
+    assert names(bringing(at, "nvidia-persistenced")) == ["programs", "driver"]
 
 
 @pytest.mark.parametrize(
@@ -118,6 +127,31 @@ def test_what_building_the_module_lacks(good: Situation, field: str, value: obje
     assert is_quiet(with_facts(good, "driver", **{field: value}))
 
 
+@pytest.mark.parametrize(
+    ("kernel", "finds"),
+    [
+        ("4.18.0-553.el8_10.x86_64", 1),
+        ("5.4.0-216-generic", 1),
+        ("3.10.0-1160.el7.x86_64", 0),
+        ("6.8.0-40-generic", 0),
+    ],
+)
+def test_kernels_whose_makefile_asks_for_libelf(good: Situation, kernel: str, finds: int) -> None:
+    at = with_facts(with_facts(bare(good), "system", kernel=kernel), "driver", libelf=False)
+    assert [(found.name, found.level) for found in findings_of(at)] == [("build-tools", "warning")] * finds
+    assert is_quiet(with_facts(at, "driver", libelf=True))
+    assert is_quiet(bringing(at, "elfutils-libelf-devel"))
+    assert is_quiet(bringing(at, "libelf-dev"))
+    assert is_quiet(with_facts(with_facts(good, "system", kernel=kernel), "driver", libelf=False))
+
+
+@pytest.mark.parametrize(("gcc", "kernels", "finds"), [(11, 12, 1), (12, 12, 0), (12, 11, 0), (0, 12, 0), (11, 0, 0)])
+def test_a_compiler_older_than_the_kernels(good: Situation, gcc: int, kernels: int, finds: int) -> None:
+    """Ubuntu 22.04 with a HWE kernel."""
+    at = with_facts(bare(good), "driver", gcc=gcc, kernels_gcc=kernels)
+    assert [(found.name, found.level) for found in findings_of(at)] == [("build-tools", "warning")] * finds
+
+
 def test_headers_are_named_as_the_distribution_does(good: Situation) -> None:
     at = with_facts(bare(good), "driver", headers=False)
     assert f"kernel-devel-{KERNEL}" in only(at).fix
@@ -147,8 +181,48 @@ def test_a_driver_of_the_wrong_kind(good: Situation) -> None:
     assert findings_of(at)[1].what == f"driver {DRIVER} has open kernel modules, 10de:1db4 needs proprietary ones"
 
 
+@pytest.mark.parametrize(
+    ("device", "version", "finds"),
+    [
+        ("1db4", "590.44.01", 1),  # V100
+        ("1b38", "595.45.04", 1),  # P40
+        ("1db4", "580.95.05", 0),
+        ("102d", "535.183.06", 1),  # K80
+        ("102d", "470.256.02", 0),
+        ("1eb8", "590.44.01", 0),  # T4
+        ("2335", "595.45.04", 0),  # H200
+    ],
+)
+def test_a_driver_that_gave_the_gpu_up(good: Situation, device: str, version: str, finds: int) -> None:
+    assert good.index.driver
+    at = with_index(bare(good), driver=replace(good.index.driver, version=version))
+    at = with_facts(at, "gpus", pci=(replace(PCI_T4, device=device),))
+    assert [(found.name, found.level) for found in findings_of(at) if found.name == "driver-kind"] == [
+        ("driver-kind", "problem")
+    ] * finds
+
+
+def test_a_driver_that_gave_the_gpu_up_says_which_did_not(good: Situation) -> None:
+    assert good.index.driver
+    at = with_index(bare(good), driver=replace(good.index.driver, version="590.44.01"))
+    at = with_facts(at, "gpus", pci=(replace(PCI_T4, device="1db4"),))
+    (found,) = (found for found in findings_of(at) if found.name == "driver-kind")
+    assert found.what == "driver 590.44.01 no longer drives 10de:1db4: branch 580 is the last that does"
+
+
+def test_an_old_card_for_a_display_is_not_counted(good: Situation) -> None:
+    """The cluster has one GPU here, the newer one."""
+    for device, display in (("1eb8", "13bb"), ("2901", "1db4")):
+        version = "590.44.01"
+        assert good.index.driver
+        at = with_index(bare(good), driver=replace(good.index.driver, version=version))
+        at = with_facts(at, "gpus", pci=(replace(PCI_T4, device=display), replace(PCI_T4, device=device)))
+        assert "driver-kind" not in names(at)
+
+
 def test_gpus_that_no_driver_serves_together(good: Situation) -> None:
-    at = with_facts(bare(good), "gpus", pci=(replace(PCI_T4, device="1db4"), replace(PCI_T4, device="2901")))
+    at = with_cluster(bare(good), gpus_per_node=2)
+    at = with_facts(at, "gpus", pci=(replace(PCI_T4, device="1db4"), replace(PCI_T4, device="2901")))
     assert "driver-kind" in names(at)
 
 
@@ -188,7 +262,55 @@ def test_nvswitches_without_their_fabric_manager(good: Situation, version: str, 
     at = switched(good, fabric_manager=version, fabric_manager_active=True)
     assert told(at)[:2] == ("fabric-manager", "problem")
     assert only(at).what.endswith(words)
-    assert is_quiet(bringing(at, "nvidia-fabric-manager"))
+    assert is_quiet(bringing(at, "nvidia-fabric-manager", version=f"{DRIVER}-1"))
+    assert is_quiet(bringing(at, "nvidia-fabricmanager-550", version=f"{DRIVER}-0ubuntu0.22.04.1"))
+    assert is_quiet(bringing(at, "nvidia-fabric-manager", version=f"3:{DRIVER}-1"))
+    assert not is_quiet(bringing(at, "nvidia-fabric-manager-devel", version=f"{DRIVER}-1"))
+
+
+def test_a_carried_fabric_manager_of_another_version(good: Situation) -> None:
+    for own in ("", DRIVER):
+        at = bringing(switched(good, fabric_manager=own), "nvidia-fabric-manager", version="0:550.163.01-1")
+        assert told(at)[:2] == ("fabric-manager", "problem")
+        assert only(at).what.endswith("this node will have 550.163.01, of the bundle's packages")
+
+
+def test_an_older_fabric_manager_is_carried_in_vain(good: Situation) -> None:
+    at = switched(good, fabric_manager=DRIVER, fabric_manager_active=True)
+    assert is_quiet(bringing(at, "nvidia-fabric-manager", version="550.54.15-1"))
+
+
+@pytest.mark.parametrize("state", ["In Progress", "Not Started"])
+def test_gpus_that_wait_for_a_fabric_whose_switches_are_no_pci_devices(good: Situation, state: str) -> None:
+    """NVLink 5: B200, B300."""
+    at = with_facts(good, "gpus", fabric=state, smi=(replace(T4, name="NVIDIA B200"),))
+    assert told(at)[:2] == ("fabric-manager", "problem")
+    assert f"GPUs behind NVSwitches, NVIDIA B200 (fabric state: {state}), need" in only(at).what
+    stopped = with_facts(at, "driver", fabric_manager=DRIVER)
+    assert told(stopped)[:2] == ("fabric-manager", "warning")
+    assert is_quiet(bringing(at, "nvidia-fabricmanager", version=f"{DRIVER}-1"))
+
+
+@pytest.mark.parametrize("state", ["Completed", "N/A", ""])
+def test_gpus_that_their_host_has_joined_or_that_have_no_fabric(good: Situation, state: str) -> None:
+    assert is_quiet(with_facts(good, "gpus", fabric=state))
+
+
+def test_a_fabric_that_was_joined_here_needs_the_new_drivers_manager(good: Situation) -> None:
+    at = with_facts(of_version(good, "535.183.06"), "gpus", fabric="Completed")
+    at = with_facts(at, "driver", fabric_manager="535.183.06", fabric_manager_active=True)
+    assert told(at)[:2] == ("fabric-manager", "problem")
+    assert only(at).what.endswith("this node has 535.183.06")
+
+
+def test_gpus_that_mostly_have_a_fabric_are_a_warning_before_their_driver_tells(good: Situation) -> None:
+    assert good.index.driver
+    b200 = (replace(PCI_T4, device="2901"), replace(PCI_T4, device="2901", slot="0000:00:07.0"))
+    at = with_index(bare(good), driver=replace(good.index.driver, version="580.95.05"))
+    at = with_facts(at, "gpus", pci=b200)
+    assert told(at)[:2] == ("fabric-manager", "warning")
+    assert is_quiet(bringing(at, "nvidia-fabricmanager", version="580.95.05-1"))
+    assert is_quiet(with_facts(at, "gpus", pci=b200[:1]))
 
 
 def test_a_fabric_manager_that_is_stopped_is_a_warning(good: Situation) -> None:

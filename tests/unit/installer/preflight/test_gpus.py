@@ -36,12 +36,33 @@ def test_gpus_are_counted_on_the_bus_before_there_is_a_driver(good: Situation) -
 
 
 def test_gpus_of_two_models(good: Situation) -> None:
-    at = with_gpus(good, T4, replace(T4, index=1, name="NVIDIA A10", capability=(8, 6)))
+    at = with_cluster(good, gpus_per_node=2)
+    at = with_gpus(at, T4, replace(T4, index=1, name="NVIDIA A10", capability=(8, 6)))
     assert told(at)[:2] == ("gpu-models", "warning")
     assert "Tesla T4" in only(at).what
     bare = replace(good, facts=without_driver(good.facts))
     at = with_facts(bare, "gpus", pci=(PCI_T4, PciGpu("0000:00:07.0", "2236", "")))
     assert "10de:1eb8, 10de:2236" in only(at).what
+
+
+T400 = replace(T4, index=4, uuid="GPU-4", name="NVIDIA T400 4GB", memory=4096, used=600)
+
+
+def test_a_card_for_a_display_is_named_and_left_alone(good: Situation) -> None:
+    """Whatever its memory holds is not in the way."""
+    at = with_gpus(good, replace(T400, index=0, used=4000), replace(T4, index=1))
+    found = {one.name: one for one in findings_of(at)}
+    assert {name: one.level for name, one in found.items()} == {"gpu-models": "warning", "gpu-busy": "warning"}
+    assert found["gpu-models"].what == (
+        "beside the 1 GPU that the cluster uses (Tesla T4) this node has NVIDIA T400 4GB, which it leaves alone: CUDA "
+        "numbers the fastest first"
+    )
+
+
+def test_of_equal_gpus_the_first_are_used(good: Situation) -> None:
+    first, second = replace(T4, index=0), replace(T4, index=1, uuid="GPU-1")
+    assert findings_of(with_gpus(good, replace(first, used=9000), second))[0].level == "problem"
+    assert findings_of(with_gpus(good, first, replace(second, used=9000)))[0].level == "warning"
 
 
 def held(at: Situation, used: int, *processes: GpuProcess) -> Situation:
@@ -72,6 +93,32 @@ def test_a_gpu_in_use_keeps_its_driver(good: Situation) -> None:
     older = with_facts(older, "gpus", smi=(replace(T4, used=10, driver="535.1"),))
     assert told(older)[:2] == ("gpu-busy", "problem")
     assert "so that driver 550.127.08 cannot take its place" in only(older).what
+
+
+WATCHERS = ("dcgm-exporter (33, container dcgm)", "nvtop (4711)")
+
+
+def older_driver(at: Situation) -> Situation:
+    older = with_facts(at, "driver", loaded="535.1", on_disk="535.1")
+    return with_facts(older, "gpus", smi=(replace(T4, driver="535.1"),))
+
+
+def test_who_only_watches_a_gpu_keeps_its_driver_too(good: Situation) -> None:
+    """They compute nothing, so nvidia-smi does not name them."""
+    at = replace(older_driver(good), strangers=WATCHERS)
+    assert told(at)[:2] == ("gpu-busy", "problem")
+    assert only(at).what.startswith("dcgm-exporter (33, container dcgm), nvtop (4711) have a GPU open")
+    ours = Container("vllm-airgap-node", "sha256:ab", "running", "node")
+    assert told(with_facts(at, "docker", containers=(ours,)))[:2] == ("gpu-busy", "problem")
+
+
+def test_who_watches_a_gpu_whose_driver_stays_is_in_nobodys_way(good: Situation) -> None:
+    assert is_quiet(replace(good, strangers=WATCHERS))
+
+
+def test_who_computes_and_has_the_gpu_open_is_told_once(good: Situation) -> None:
+    at = with_facts(older_driver(good), "gpus", processes=(GpuProcess(4711, "python3", 10, T4.uuid),))
+    assert len(findings_of(replace(at, strangers=("python3 (4711)",)))) == 1
 
 
 def test_our_own_cluster_may_have_the_gpus(good: Situation) -> None:

@@ -53,13 +53,33 @@ def test_no_address(good: Situation, interfaces: tuple[Interface, ...]) -> None:
             replace(ETH0, name="virbr0"),
             "10.0.0.1 is on virbr0, a network inside this machine: no other node reaches it",
         ),
-        (replace(ETH0, name="lo"), "10.0.0.1 is on lo, no other node reaches it"),
+        (
+            replace(ETH0, name="br-0123456789ab"),
+            "10.0.0.1 is on br-0123456789ab, a network inside this machine: no other node reaches it",
+        ),
+        (
+            replace(ETH0, name="podman0"),
+            "10.0.0.1 is on podman0, a network inside this machine: no other node reaches it",
+        ),
+        (replace(ETH0, name="lo", addresses=("127.0.0.9",)), "127.0.0.9 is on lo, no other node reaches it"),
         (replace(ETH0, is_up=False), "eth0 with 10.0.0.1 is down"),
     ],
 )
 def test_an_address_on_an_interface_that_leads_nowhere(good: Situation, interface: Interface, what: str) -> None:
     other = Interface("eth9", 1500, is_up=True, addresses=("10.9.0.1",))
-    assert told(on(good, interface, other)) == ("interface", "problem", what)
+    at = replace(good, member=replace(good.member, node_ip=interface.addresses[0]))
+    assert told(on(at, interface, other)) == ("interface", "problem", what)
+
+
+@pytest.mark.parametrize("name", ["br-mgmt", "br-ex", "br-lan", "br0", "bond0.100", "vmbr0", "eno1"])
+def test_a_bridge_may_be_the_nodes_way_out(good: Situation, name: str) -> None:
+    assert is_quiet(on(good, LO, DOCKER0, replace(ETH0, name=name)))
+
+
+def test_an_address_on_lo_may_be_routed_here(good: Situation) -> None:
+    at = on(good, replace(LO, addresses=("127.0.0.1", "10.0.0.1")), replace(ETH0, addresses=("10.9.0.1",)))
+    assert told(at)[:2] == ("interface", "warning")
+    assert "only where routes to it lead here" in only(at).what
 
 
 def test_a_name_that_resolves_to_the_node_itself_is_a_warning(good: Situation) -> None:
@@ -84,6 +104,15 @@ def test_a_port_that_is_taken(good: Situation, port: int, whose: str) -> None:
     at = listening(good, 22, port, address="127.0.0.1")
     assert told(at) == ("ports", "problem", f"port {port} is taken (by somebody at 127.0.0.1), it is {whose}")
     assert f"ss -ltnp 'sport = :{port}'" in only(at).fix
+
+
+@pytest.mark.parametrize(
+    ("address", "finds"),
+    [("127.0.0.1", 0), ("192.168.122.1", 0), ("10.0.0.1", 1), ("0.0.0.0", 1), ("::", 1)],  # noqa: S104  # nobody listens
+)
+def test_the_port_of_probes_is_taken_on_the_nodes_own_address_alone(good: Situation, address: str, finds: int) -> None:
+    found = findings_of(listening(good, PEER_PORT, address=address))
+    assert [(one.name, one.level) for one in found] == [("ports", "problem")] * finds
 
 
 def test_only_the_apis_port_may_be_chosen_on_site(good: Situation) -> None:
@@ -151,7 +180,7 @@ def test_a_firewall_that_was_probed_or_has_no_other_node(good: Situation) -> Non
     assert is_quiet(with_cluster(at, nodes=1))
 
 
-@pytest.mark.parametrize("name", ["peer-unreachable", "peer-differs", "peers-not-probed"])
+@pytest.mark.parametrize("name", ["duplicate-address", "peer-unreachable", "peer-differs", "peers-not-probed"])
 def test_what_was_found_between_the_nodes(good: Situation, name: str) -> None:
     found = warning(name, "10.0.0.2 is another one", "vllm-airgap preflight --listen there")
     assert only(replace(good, peers=(found,))) == found

@@ -54,6 +54,15 @@ def test_without_a_driver_or_a_shape_nothing_is_said_of_memory(runbook: Situatio
     assert is_quiet(with_facts(long, "gpus", smi=(replace(T4, memory=0),)))
 
 
+def test_a_card_for_a_display_decides_nothing(runbook: Situation) -> None:
+    old = replace(T4, index=1, name="Quadro K620", memory=2048, capability=(5, 0))
+    for silent in (old, replace(old, memory=0, capability=(0, 0))):
+        at = with_facts(runbook, "gpus", smi=(silent, T4))
+        assert problems(at) == []
+        long = with_serve(at, max_model_len=32768, gpu_memory_utilization="0.90")
+        assert problems(long) == ["serve-plan"]
+
+
 def test_a_gpu_for_which_the_image_was_not_built(good: Situation) -> None:
     versions = {**good.index.image.versions, "cuda": "13.0"}
     at = with_index(good, image=replace(good.index.image, versions=versions))

@@ -34,9 +34,21 @@ def test_each_mount_has_to_have_room_for_its_own(good: Situation) -> None:
     assert is_quiet(replace(at, needs=(Need("/database", 51 * GIB, "the model"),)))
 
 
-def test_a_mount_of_which_df_knows_nothing_is_not_judged(good: Situation) -> None:
+def test_a_mount_of_which_df_knows_nothing_is_a_warning(good: Situation) -> None:
     silent = Mount("/data", "server:/data", "nfs4", ("rw",), 0, 0)
-    assert is_quiet(mounted(replace(good, needs=(Need("/data/models", GIB, "the model"),)), silent))
+    at = mounted(replace(good, needs=(Need("/data/models", GIB << 20, "the model"),)), silent)
+    assert told(at) == (
+        "space",
+        "warning",
+        "space of /data was not told, 1048576.0 GiB are needed: the model 1048576.0",
+    )
+    assert only(at).fix.startswith("df -k /data")
+    assert is_quiet(mounted(replace(good, needs=(Need("/data/models", 0, "the model"),)), silent))
+
+
+def test_a_place_on_no_known_mount_is_a_warning(good: Situation) -> None:
+    at = with_facts(replace(good, needs=(Need("/data/models", GIB, "the model"),)), "storage", mounts=())
+    assert told(at)[:2] == ("space", "warning")
 
 
 def test_what_older_bundles_left_is_named_where_room_lacks(good: Situation) -> None:

@@ -5,7 +5,7 @@ import pytest
 from installer.index.document import File
 from installer.preflight import Situation, findings_of
 from tests.fakes.facts import GIB
-from tests.fakes.situation import is_quiet, only, told, with_cluster, with_facts, with_index
+from tests.fakes.situation import bringing, is_quiet, only, told, with_cluster, with_facts, with_index
 
 
 def programs(at: Situation, *without: str, more: tuple[str, ...] = ()) -> Situation:
@@ -80,6 +80,25 @@ def test_a_bundle_without_packages_needs_no_rpm(good: Situation) -> None:
     assert is_quiet(with_index(programs(good, "rpm", more=("nvidia-ctk",)), toolkit=None))
 
 
+@pytest.mark.parametrize(
+    ("program", "package"),
+    [("iptables", "iptables-nft"), ("iptables", "iptables"), ("restorecon", "policycoreutils")],
+)
+def test_a_program_that_packages_bring(good: Situation, program: str, package: str) -> None:
+    assert is_quiet(bringing(programs(good, program), package))
+    assert not is_quiet(bringing(programs(good, program), f"{package}-devel"))
+    assert not is_quiet(bringing(programs(good, program), package, kernels=("6.1.0",)))
+
+
+@pytest.mark.parametrize("package", ["nvidia-container-toolkit", "nvidia-container-toolkit-base"])
+def test_a_toolkit_among_the_packages(good: Situation, package: str) -> None:
+    assert is_quiet(bringing(with_index(good, toolkit=None), package))
+
+
+def test_the_options_are_judged_by_ip_before_any_package_is_installed(good: Situation) -> None:
+    assert told(bringing(programs(good, "ip"), "iproute"))[:2] == ("programs", "problem")
+
+
 def test_selinux_without_the_program_that_labels(good: Situation) -> None:
     assert only(programs(good, "restorecon")).name == "selinux"
     assert is_quiet(with_facts(programs(good, "restorecon"), "system", selinux="permissive"))
@@ -92,6 +111,7 @@ def test_a_clock_that_stands_before_the_image_was_made(good: Situation, clock: f
     at = with_facts(with_index(good, image=made), "system", clock=clock)
     assert is_quiet(at) if is_right else only(at).level == "warning"
     if not is_right:
+        assert only(at).fix.startswith("timedatectl set-ntp false")
         assert only(at).what == ("this node's clock says 2023-11-14, but the bundle's image was made on 2025-11-24")
 
 

@@ -85,6 +85,61 @@ def test_after_a_new_kernel_the_module_is_built_again(node: FakeNode, step: Inst
     make_true(step, node)
 
 
+# --- a slow or silent nvidia-smi
+
+
+def test_a_right_driver_that_is_slow_to_answer_is_kept(node: FakeNode, step: InstallDriver) -> None:
+    node.nvidia.have(VERSION)
+    node.nvidia.takes = 60
+    assert_settled(step, node)
+
+
+@pytest.mark.parametrize("version", [VERSION, OLDER])
+def test_a_driver_that_does_not_answer_in_time_is_left_alone(node: FakeNode, step: InstallDriver, version: str) -> None:
+    node.nvidia.have(version)
+    node.nvidia.takes = 999
+    assert "no answer in 180 s" in (step.pending(node) or "")
+    node.changes.forget()
+    with pytest.raises(EnvironmentProblemError, match="no answer in 180 s") as caught:
+        step.apply(node)
+    assert "nvidia-smi -pm 1" in caught.value.hint
+    assert node.changes.done == []
+
+
+def test_whether_the_driver_holds_is_asked_once(node: FakeNode, step: InstallDriver) -> None:
+    node.nvidia.have(VERSION)
+    step.pending(node)
+    node.nvidia.asked = 0
+    assert step.pending(node) is None
+    assert node.nvidia.asked == 0
+
+
+def test_what_a_look_before_saw_holds_only_for_the_same_driver(node: FakeNode, step: InstallDriver) -> None:
+    node.nvidia.have(VERSION)
+    assert step.pending(node) is None
+    node.nvidia.have(OLDER)
+    assert step.pending(node) == f"found {OLDER}"
+    node.at("/usr/bin/nvidia-smi").unlink()
+    assert step.pending(node)
+
+
+def test_an_answer_that_was_none_is_asked_for_again(node: FakeNode, step: InstallDriver) -> None:
+    node.nvidia.have(VERSION)
+    node.nvidia.takes = 999
+    assert step.pending(node)
+    node.nvidia.takes = 0
+    assert step.pending(node) is None
+
+
+def test_before_a_driver_is_replaced_a_look_is_taken_anew(node: FakeNode, step: InstallDriver) -> None:
+    node.nvidia.have(OLDER)
+    assert step.pending(node)
+    node.nvidia.takes = 999
+    with pytest.raises(EnvironmentProblemError, match="no answer"):
+        step.apply(node)
+    assert node.nvidia.module == OLDER
+
+
 # --- options
 
 
@@ -295,13 +350,28 @@ def test_a_kill_before_the_initramfs_is_rebuilt_is_made_up_for(node: FakeNode, s
     assert not node.nvidia.nouveau_in_initramfs
 
 
+@pytest.mark.parametrize("program", ["dracut", "update-initramfs"])
+def test_nouveau_stays_out_of_a_newer_kernel_that_the_reboot_brings(
+    node: FakeNode, step: InstallDriver, program: str
+) -> None:
+    """An update placed it, and it has an initramfs of its own."""
+    node.at("/usr/bin/dracut").unlink()
+    node.give_program(f"/usr/bin/{program}")
+    node.nvidia.nouveau = True
+    node.nvidia.next_kernel = "newer"
+    with pytest.raises(RebootNeededError):
+        step.apply(node)
+    node.reboot()
+    assert not node.nvidia.nouveau
+
+
 def test_debian_rebuilds_the_initramfs_in_its_own_way(node: FakeNode, step: InstallDriver) -> None:
     node.at("/usr/bin/dracut").unlink()
     node.give_program("/usr/sbin/update-initramfs")
     node.nvidia.nouveau = True
     with pytest.raises(RebootNeededError):
         step.apply(node)
-    assert node.changes.done[-1] == "initramfs -u"
+    assert node.changes.done[-1] == "initramfs -u -k all"
 
 
 def test_without_a_way_to_rebuild_the_initramfs_a_person_must(node: FakeNode, step: InstallDriver) -> None:
