@@ -157,8 +157,10 @@ def test_who_holds_a_gpu_is_named_and_left_alone(taken: Node, newer: Path) -> No
     with condition(taken, IN_USE, NOT_IN_USE):
         with pytest.raises(CommandError) as caught:
             taken.run(*UPGRADE)
-        assert "the GPUs are in use, the driver cannot be replaced: sleep (" in caught.value.said
-        assert "trainer.service" in caught.value.said
+        said = " ".join(caught.value.said.split())
+        assert "problem gpu-busy sleep (" in said
+        assert "trainer.service" in said
+        assert "has a GPU open" in said
         assert _is_active(taken, "trainer.service")
     assert [_invocation(taken, unit) for unit in (*SERVICES, NODE_UNIT)] == before
     assert _driver(taken) == driver.VERSION
