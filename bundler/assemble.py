@@ -13,10 +13,11 @@ from bundler.filesystems import check_file_sizes
 from bundler.lock import Lock, LockedFile
 from bundler.manifest import Manifest
 from bundler.modes import FILE_MODE, PROGRAM_MODE
+from bundler.needs import in_bundle
 from bundler.progress import Advance, Meter
 from bundler.rehashing import digest_again
 from bundler.sources.runtime.glibc import target_of
-from bundler.space import Need, demand_room
+from bundler.space import demand_room
 from installer.errors import MalformedError
 from installer.index.components import Docker, Driver, Image, Model, Packages, Toolkit
 from installer.index.document import (
@@ -72,7 +73,7 @@ def place_files(draft: Draft, files: Iterable[LockedFile], origins: Origins, cac
     check_file_sizes(draft.folder, wanted.values())
     placed = {path for path in wanted if origins.share(path, draft.path(path))}
     copied = sum(file.size for path, file in wanted.items() if path not in placed)
-    demand_room((Need(draft.folder, copied, "the bundle"),))
+    demand_room((in_bundle(draft.folder, copied),))
 
     def place(path: str, advance: Advance) -> Digests:
         expected = Stored(wanted[path].sha256, wanted[path].size)
@@ -107,6 +108,12 @@ def seal(draft: Draft, manifest: Manifest, lock: Lock, shape: ModelShape | None,
     draft.write(INDEX_NAME, document)
     draft.write(SUMS_NAME, sums)
     return Sealed(index, sums)
+
+
+def outline(manifest: Manifest, lock: Lock) -> str:
+    """SHA-256 of the index as far as a lock knows it. All else in a bundle follows from this and from this program."""
+    files = (_listed(file, Digests(file.size, file.sha256, ())) for file in lock.files)
+    return hashlib.sha256(render_index(make_index(manifest, lock, None, files))).hexdigest()
 
 
 def make_index(manifest: Manifest, lock: Lock, shape: ModelShape | None, files: Iterable[File]) -> Index:

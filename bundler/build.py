@@ -2,12 +2,12 @@
 
 import importlib.resources
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from bundler.assemble import Sealed, place_launcher, seal
+from bundler.assemble import Sealed, outline, place_launcher, seal
 from bundler.busy import alone
 from bundler.cache import Cache
 from bundler.draft import Draft, drafting, publish, refuse_taken
@@ -32,6 +32,7 @@ class Built:
     fingerprint: str  # "" if it is not signed yet
     warning: str  # "" if there is none
     cached: int  # bytes of it that the cache had before
+    local: int  # bytes of it that were of this machine: a model's folder, say, and what the build makes
     received: int  # bytes that came over the network, also those of what is not in the bundle itself
 
     @property
@@ -60,9 +61,12 @@ def _build(
     if before.signed:
         before.signed.refuse_lower(manifest.sequence)
     lock = _lock(manifest, (), sources, work, look)
+    foreseen = outline(manifest, lock)
+    if before.signed:
+        before.signed.refuse_other_outline(manifest.sequence, foreseen)
     with drafting(target) as draft:
         sealed = fill(draft, manifest, lock, sources, work)
-        release = Release(manifest.sequence, sealed.sums_digest)
+        release = Release(manifest.sequence, sealed.sums_digest, foreseen)
         if before.signed:
             before.signed.refuse_other(release)
         # Recorded first: no bundle may get away that the next build does not know of.
@@ -77,8 +81,14 @@ def _build(
         fingerprint=key.public.fingerprint if key else "",
         cached=sum(file.size for file in sealed.index.files if _was_cached(file, work.cache)),
         warning=doubt,
+        local=_of_this_machine(sealed.index.files, lock, work.cache),
         received=work.client.received,
     )
+
+
+def _of_this_machine(files: Iterable[File], lock: Lock, cache: Cache) -> int:
+    fetched = {file.path for file in lock.files if file.url}
+    return sum(file.size for file in files if file.path not in fetched and not _was_cached(file, cache))
 
 
 def _was_cached(file: File, cache: Cache) -> bool:

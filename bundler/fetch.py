@@ -9,10 +9,13 @@ from bundler.manifest import Manifest
 from bundler.parallel import in_parallel
 from bundler.progress import Meter
 from bundler.sources.image.registry import pulling
+from bundler.sources.image.registry.blobs import fetch_blob
 from bundler.sources.parts import servers_for
 from bundler.totals import with_total
 from bundler.workplace import Sources, Workplace
 from installer.errors import DamagedError
+
+_DIGITS = 12
 
 
 def fetch(manifest: Manifest, lock: Lock, files: Iterable[LockedFile], sources: Sources, work: Workplace) -> None:
@@ -42,10 +45,26 @@ def _download(files: Sequence[LockedFile], manifest: Manifest, lock: Lock, work:
 
     def download(file: LockedFile, meter: Meter) -> None:
         servers = known[part_of[file.path]]
-        wanted = Wanted(file.path, servers.urls(file), file.sha256, file.size, servers.credentials)
-        transfer(wanted, work.client, work.cache, meter)
+        wanted = Wanted(_called(file), servers.urls(file), file.sha256, file.size, servers.credentials)
+        if part_of[file.path] == "image":
+            fetch_blob(wanted, work, meter)
+        else:
+            _fetch(wanted, part_of[file.path], manifest, work, meter)
 
     in_parallel(download, files, work.jobs, meter)
+
+
+def _fetch(wanted: Wanted, part: str, manifest: Manifest, work: Workplace, meter: Meter) -> None:
+    try:
+        transfer(wanted, work.client, work.cache, meter)
+    except DamagedError as error:
+        update = f"if it was renewed there, `bundle lock {manifest.path} --update {part}` locks it as it is now"
+        raise DamagedError(str(error), hint=f"{error.hint}; {update}" if error.hint else update) from error
+
+
+def _called(file: LockedFile) -> str:
+    """A blob's name is its digest, of which its URL has all."""
+    return file.path.replace(file.sha256, file.sha256[:_DIGITS])
 
 
 def _take_part_again(manifest: Manifest, lock: Lock, file: LockedFile, sources: Sources, work: Workplace) -> None:
@@ -60,5 +79,5 @@ def _take_part_again(manifest: Manifest, lock: Lock, file: LockedFile, sources: 
     if file.sha256 not in work.cache:
         raise DamagedError(
             f"{name}: {file.source} is no longer what was locked",
-            hint=f"`bundle lock MANIFEST --update {name}` locks it as it is now",
+            hint=f"`bundle lock {manifest.path} --update {name}` locks it as it is now",
         )

@@ -9,9 +9,10 @@ from pathlib import Path
 from bundler.cache import Cache
 from bundler.http.origins import named
 from bundler.partials import origin_of
+from bundler.provenance import ORIGINS, origins_of
 
 _RECORDS = ("urls", "docker", "runtimes")  # JSON, with the digest of every file of the cache that they need
-_NAMED_AFTER = ("chunks", "layers")
+_NAMED_AFTER = ("chunks", "layers", ORIGINS)
 _BARE_DIGEST = re.compile(rb'"([0-9a-f]{64})"')
 _DAY = 24 * 3600  # seconds
 
@@ -26,7 +27,7 @@ class Holding:
     used: float  # seconds since 1970
     whole: bool
     shared: bool  # with a bundle, by hard link: removing it here frees nothing
-    url: str = ""  # of a partial file, without what follows a question mark
+    origin: str = ""  # its URL, without what follows a question mark, or what it is, as far as that is known
 
     @property
     def frees(self) -> int:
@@ -84,9 +85,11 @@ def _idle_records(cache: Cache) -> Iterator[Path]:
 
 
 def _entries(cache: Cache) -> Iterator[Holding]:
+    origins = origins_of(cache)
     for path in _files(cache.folder / "sha256"):
-        found = path.stat()
-        yield Holding(path, path.name, found.st_size, found.st_atime, whole=True, shared=found.st_nlink > 1)
+        found, origin = path.stat(), origins.get(path.name, "")
+        shared = found.st_nlink > 1
+        yield Holding(path, path.name, found.st_size, found.st_atime, whole=True, shared=shared, origin=origin)
 
 
 def _partials(cache: Cache) -> Iterator[Holding]:
@@ -94,7 +97,7 @@ def _partials(cache: Cache) -> Iterator[Holding]:
         if path.suffix != ".json":
             found, origin = path.stat(), origin_of(path)
             url = named(origin.url) if origin else ""
-            yield Holding(path, path.name, found.st_size, found.st_mtime, whole=False, shared=False, url=url)
+            yield Holding(path, path.name, found.st_size, found.st_mtime, whole=False, shared=False, origin=url)
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -1,10 +1,12 @@
 """What a folder says that it is. Nothing here is a claim about trust."""
 
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 from bundler.sizes import in_units
 from installer.index.document import INDEX_NAME, KINDS, LARGEST_INDEX, Index, parse_index
+from installer.index.settings import ServeSettings
 from installer.trust.medium import open_folder, read_small
 
 
@@ -30,9 +32,19 @@ def describe(index: Index) -> tuple[tuple[str, str], ...]:
         ("model", index.model.name),
         ("cluster", f"{cluster.nodes} x {cluster.gpus_per_node} GPUs, {cluster.backend}"),
         ("allowed", opt_ins(index)),
-        ("serve", f"{serve.name}, tp {serve.tensor_parallel_size}, pp {serve.pipeline_parallel_size}"),
+        ("serve", ", ".join(_serve(serve))),
+        ("serve args", shlex.join(serve.args) or "none"),
         *((f"{kind} files", _files(index, kind)) for kind in KINDS if index.of_kind(kind)),
     )
+
+
+def _serve(serve: ServeSettings) -> Iterator[str]:
+    yield serve.name
+    yield f"tp {serve.tensor_parallel_size}"
+    yield f"pp {serve.pipeline_parallel_size}"
+    yield f"max_model_len {serve.max_model_len or 'chosen by vLLM'}"
+    yield f"gpu_memory_utilization {serve.gpu_memory_utilization}"
+    yield f"port {serve.port}"
 
 
 def opt_ins(index: Index) -> str:

@@ -133,18 +133,24 @@ class Backend:
 
 @dataclass(frozen=True)
 class Release:
-    """A bundle that was built: ``sha256`` is that of its SHA256SUMS."""
+    """A bundle that was built: ``sha256`` is that of its SHA256SUMS.
+
+    ``outline`` is the digest of what a lock says of the bundle before a file of it was read; "" in locks of old.
+    """
 
     sequence: int
     sha256: str
+    outline: str = field(default="", compare=False)
 
     @classmethod
     def read(cls, at: Place) -> "Release":
-        at.only("sequence", "sha256")
-        return cls(read_sequence(at), at.matching("sha256", _DIGEST, _DIGEST_MEANING))
+        at.only("sequence", "sha256", "outline")
+        outline = at.matching("outline", _DIGEST, _DIGEST_MEANING) if at.has("outline") else ""
+        return cls(read_sequence(at), at.matching("sha256", _DIGEST, _DIGEST_MEANING), outline)
 
     def document(self) -> dict[str, Value]:
-        return {"sequence": self.sequence, "sha256": self.sha256}
+        known: dict[str, Value] = {"outline": self.outline} if self.outline else {}
+        return known | {"sequence": self.sequence, "sha256": self.sha256}
 
     def refuse_lower(self, sequence: int) -> None:
         if sequence < self.sequence:
@@ -156,10 +162,18 @@ class Release:
     def refuse_other(self, other: "Release") -> None:
         """Two bundles of one sequence cannot be told apart on a node."""
         if self._rivals(other):
-            raise RefusedError(
-                f"sequence: {other.sequence} was signed already, with other content; nodes would refuse the second",
-                hint=f"set `sequence: {other.sequence + 1}` in the manifest",
-            )
+            raise self._refusal()
+
+    def refuse_other_outline(self, sequence: int, outline: str) -> None:
+        """The same before anything is copied: another outline makes other lists."""
+        if self.outline and sequence == self.sequence and outline != self.outline:
+            raise self._refusal()
+
+    def _refusal(self) -> RefusedError:
+        return RefusedError(
+            f"sequence: {self.sequence} was signed already, with other content; nodes would refuse the second",
+            hint=f"set `sequence: {self.sequence + 1}` in the manifest",
+        )
 
     def doubt(self, other: "Release") -> str:
         """What a person should know who builds ``other`` after this one, which has no signature; "" if nothing."""

@@ -1,13 +1,19 @@
 """What a build has still to write, and where, before it writes a byte."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from bundler.cache import Cache
 from bundler.cloning import can_clone
+from bundler.holdings import holdings, unused_since
+from bundler.sizes import in_units
 from bundler.space import Need
+
+_LONG_UNUSED = 30  # days
 
 
 class Sized(Protocol):
@@ -40,11 +46,27 @@ class Coming:
     url: str = ""
 
 
+def in_cache(cache: Cache, size: int, what: str) -> Need:
+    return Need(cache.folder, size, what, partial(_room_for_cache, cache))
+
+
+def in_bundle(folder: Path, size: int) -> Need:
+    """Where nothing has to be copied, another folder would not help."""
+    return Need(folder, size, "the bundle", lambda: "-o DIR puts the bundle elsewhere" if size > 0 else "")
+
+
+def _room_for_cache(cache: Cache) -> str:
+    idle = sum(file.frees for file in unused_since(holdings(cache), _LONG_UNUSED, time.time()))
+    elsewhere = "VLLM_AIRGAP_CACHE=DIR puts the cache elsewhere"
+    prune = f"`bundle cache prune --older-than {_LONG_UNUSED}` frees {in_units(idle)}"
+    return f"{prune}; {elsewhere}" if idle else elsewhere
+
+
 def needs_of_fetching(files: Iterable[Sized], cache: Cache) -> Iterator[Need]:
     """What the cache lacks, less what an earlier run has left of it."""
     lacking = {file.sha256 or file: file for file in files if file.sha256 not in cache}.values()
     size = sum(max(0, file.size - (cache.arrived(file.sha256) if file.sha256 else 0)) for file in lacking)
-    yield Need(cache.folder, size, "what is to be fetched")
+    yield in_cache(cache, size, "what is to be fetched")
 
 
 def needs_of_bundle(
@@ -59,4 +81,4 @@ def needs_of_bundle(
         near = (origin or cache.folder).stat().st_dev == device
         if not near or (origin and not clones):
             copied += file.size
-    yield Need(folder, copied, "the bundle")
+    yield in_bundle(folder, copied)

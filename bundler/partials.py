@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bundler.cache import Cache, Stored
 from bundler.filesystems import saying_where
+from bundler.provenance import remember_url
 from installer.errors import MalformedError
 from installer.index.strict import Place, parse_json
 
@@ -82,6 +83,8 @@ class Partial:
     def keep(self, sha256: str) -> Stored:
         """Into the cache, under the digest that the caller has found the whole to have."""
         self._cache.adopt(self._file, self._path, sha256)
+        if self.origin:
+            remember_url(self._cache, sha256, self.origin.url)
         _record_path(self._path).unlink(missing_ok=True)
         return Stored(sha256, self.size)
 

@@ -51,6 +51,15 @@ def summing(meter: Meter, what: str) -> Iterator[Meter]:
         yield also_moving(meter, advance_all)
 
 
+def called(meter: Meter, name: str) -> Meter:
+    """Its items under another name than their own."""
+
+    def renamed(_what: str, total: int | None, /, *, done: int = 0) -> AbstractContextManager[Advance]:
+        return meter(name, total, done=done)
+
+    return renamed
+
+
 def also_moving(meter: Meter, other: Callable[[], Advance]) -> Meter:
     """Its items tell ``other`` as well, which is asked for when an item begins."""
 

@@ -93,13 +93,16 @@ class Whole:
 
 def demand_whole(manifest: Manifest, lock: Lock | None) -> Whole:
     """Raise UsageError unless ``lock`` has every part, and of this very manifest."""
-    if lock is None or lock.backend is None:
-        raise UsageError("there is no lock yet", hint=f"bundle lock {manifest.path.name}")
-    if stale := stale_parts(manifest, lock):
-        raise UsageError(
-            f"the lock is not of this manifest: {', '.join(stale)} changed since",
-            hint=f"bundle lock {manifest.path.name}",
-        )
+    way = f"bundle lock {manifest.path}"
+    if lock is None:
+        raise UsageError("there is no lock yet", hint=way)
+    stale = stale_parts(manifest, lock)
+    if lacking := [name for name in stale if name not in lock.parts]:
+        raise UsageError(f"the lock is not whole yet: it lacks {', '.join(lacking)}", hint=way)
+    if stale:
+        raise UsageError(f"the lock is not of this manifest: {', '.join(stale)} changed since", hint=way)
+    if lock.backend is None:
+        raise UsageError("the lock is not whole yet: it lacks the backend", hint=way)
     return Whole(lock, lock.backend)
 
 

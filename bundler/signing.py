@@ -20,6 +20,7 @@ from installer.trust.medium import open_folder, read_small
 from installer.trust.opened import Metadata, parse_metadata
 from installer.trust.signatures import MOST_SIGNERS, SIGNATURES_FOLDER, Signatures
 
+_ENDINGS = (".key", ".pub")
 _LARGEST_KEY = 64 << 10  # bytes
 AskPassphrase = Callable[[], bytes]
 
@@ -55,9 +56,12 @@ class KeyPair:
 
 
 def make_key_pair(name: Path, passphrase: bytes) -> KeyPair:
-    """NAME.key and NAME.pub. A key that is there already is never replaced."""
+    """NAME.key and NAME.pub, also where NAME has such an ending. A key that is there already is never replaced."""
+    if not name.parent.is_dir():
+        raise UsageError(f"{name.parent}: no such folder", hint=f"mkdir -p {name.parent}")
+    name = name.with_suffix("") if name.suffix in _ENDINGS else name
     key = SigningKey(ec.generate_private_key(ec.SECP256R1()))
-    private, public = (name.with_name(f"{name.name}.{ending}") for ending in ("key", "pub"))
+    private, public = (name.with_name(f"{name.name}{ending}") for ending in _ENDINGS)
     for path in (private, public):
         if path.exists():
             raise UsageError(f"{path}: exists", hint="name another key; bundles signed with this one still need it")
@@ -72,10 +76,22 @@ def load_key(path: Path, ask: AskPassphrase) -> SigningKey:
     try:
         private = serialization.load_pem_private_key(pem, _passphrase(pem, ask))
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise UsageError(f"{path}: not a private key, or the passphrase is wrong") from error
+        raise _no_private_key(path, pem) from error
     if not isinstance(private, ec.EllipticCurvePrivateKey) or not isinstance(private.curve, ec.SECP256R1):
         raise UsageError(f"{path}: not an ECDSA P-256 key", hint="`bundle keygen NAME` makes one")
     return SigningKey(private)
+
+
+def _no_private_key(path: Path, pem: bytes) -> UsageError:
+    if b"ENCRYPTED" in pem:
+        return UsageError(
+            f"{path}: the passphrase is wrong, or the key is damaged",
+            hint="type it again, or pass --passphrase-file FILE",
+        )
+    if b"PUBLIC KEY" in pem:
+        private = path.with_suffix(".key")
+        return UsageError(f"{path}: a public key, which signs nothing", hint=f"name the private one, {private} perhaps")
+    return UsageError(f"{path}: not a private key", hint="`bundle keygen NAME` makes NAME.key")
 
 
 def exposure(path: Path) -> str | None:
@@ -103,6 +119,8 @@ class Lists:
 
 def read_lists(path: Path) -> Lists:
     """What is about to be signed, compared and parsed as a node will."""
+    if path.is_dir() and not (path / SUMS_NAME).exists():
+        raise UsageError(f"{path}: no bundle: it has no {SUMS_NAME}", hint="name the folder that `bundle build` made")
     with open_folder(path) as folder:
         sums = read_small(folder, SUMS_NAME, LARGEST_SUMS)
         index = read_small(folder, INDEX_NAME, LARGEST_INDEX)

@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +12,21 @@ from installer.errors import EnvironmentProblemError
 _SPARE = 64 << 20  # bytes for lists, folders and the file system's own use
 
 
+def _none() -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Need:
-    """``size`` bytes more, to be written below ``folder``, which may be still to make."""
+    """``size`` bytes more, to be written below ``folder``, which may be still to make.
+
+    ``way_out`` says what a person may type who lacks room there, "" if nothing.
+    """
 
     folder: Path
     size: int
     what: str
+    way_out: Callable[[], str] = _none
 
 
 @dataclass(frozen=True)
@@ -29,31 +37,44 @@ class Room:
     free: int
 
 
-def demand_room(needs: Iterable[Need]) -> None:
-    """EnvironmentProblemError with the numbers of every file system that is too small."""
-    problems = tuple(shortages(needs, _room))
-    if problems:
-        raise EnvironmentProblemError(
-            "; ".join(problems),
-            hint="`bundle cache prune --older-than 30` frees what no build has used for 30 days; "
-            "VLLM_AIRGAP_CACHE=DIR puts the cache elsewhere, -o DIR the bundle",
+@dataclass(frozen=True)
+class Shortage:
+    """A file system that is too small for ``needs``, of which some may want nothing more and still give up some."""
+
+    needs: tuple[Need, ...]
+    free: int  # bytes
+
+    @property
+    def words(self) -> str:
+        larger = [need for need in self.needs if need.size > 0]
+        parts = " and ".join(f"{in_units(need.size)} of {need.what} in {need.folder}" for need in larger)
+        missing = sum(need.size for need in larger) + _SPARE - self.free
+        return (
+            f"no room for {parts}: {in_units(self.free)} are free there, of which {in_units(_SPARE)} stay free, "
+            f"{in_units(missing)} too little"
         )
 
 
-def shortages(needs: Iterable[Need], room: Callable[[Path], Room]) -> Iterable[str]:
-    """One line per file system that has less than all of ``needs`` there take together."""
+def demand_room(needs: Iterable[Need]) -> None:
+    """EnvironmentProblemError with the numbers of every file system that is too small."""
+    found = tuple(shortages(needs, _room))
+    if found:
+        ways = dict.fromkeys(way for shortage in found for need in shortage.needs if (way := need.way_out()))
+        raise EnvironmentProblemError("; ".join(shortage.words for shortage in found), hint="; ".join(ways))
+
+
+def shortages(needs: Iterable[Need], room: Callable[[Path], Room]) -> Iterator[Shortage]:
+    """Of every file system that has less than all of ``needs`` there take together."""
     rooms: dict[int, Room] = {}
     wanted: Mapping[int, list[Need]] = defaultdict(list)
     for need in needs:
-        if need.size > 0:
-            found = room(need.folder)
-            rooms[found.device] = found
-            wanted[found.device].append(need)
+        found = room(need.folder)
+        rooms[found.device] = found
+        wanted[found.device].append(need)
     for device, there in wanted.items():
-        total, free = sum(need.size for need in there), rooms[device].free
-        if total + _SPARE > free:
-            parts = " and ".join(f"{in_units(need.size)} of {need.what} in {need.folder}" for need in there)
-            yield f"no room for {parts}: {in_units(free)} are free there, {in_units(total + _SPARE - free)} too little"
+        total, free = sum(need.size for need in there if need.size > 0), rooms[device].free
+        if total and total + _SPARE > free:
+            yield Shortage(tuple(there), free)
 
 
 def standing(folder: Path) -> Path:

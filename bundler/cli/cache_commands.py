@@ -15,6 +15,8 @@ from bundler.holdings import Holding, beyond_size, holdings, remove, unused_sinc
 from bundler.sizes import in_units
 from installer.errors import UsageError
 
+_DIGITS = 12
+
 
 @click.group()
 def cache() -> None:
@@ -25,7 +27,10 @@ def cache() -> None:
 @options.json_option
 @options.console_options
 def list_(console: Console, form: str) -> None:
-    """Say what is in the cache: what it is called, its size, when a build last used it."""
+    """Say what is in the cache.
+
+    When a build last used it, its size, the start of its digest, and where it came from or what it is.
+    """
     folder = cache_folder(os.environ)
     found = holdings(Cache(folder))
     if form == "json":
@@ -33,7 +38,7 @@ def list_(console: Console, form: str) -> None:
         console.say_json(json.dumps(document, indent=1))
         return
     for holding in found:
-        console.say(f"{_day(holding)}  {in_units(holding.size):>10}  {holding.name}{_remark(holding)}")
+        console.say(f"{_day(holding)}  {in_units(holding.size):>10}  {_shown(holding)}")
     console.say(f"{folder}: {in_units(sum(holding.size for holding in found))} in {len(found)} files")
 
 
@@ -43,23 +48,38 @@ def list_(console: Console, form: str) -> None:
 @options.yes_option
 @options.console_options
 def prune(console: Console, older_than: int | None, max_size: int | None, *, yes: bool) -> None:
-    """Remove files from the cache: the unused ones, the longest unused first until it is small enough, or all."""
+    """Remove files from the cache.
+
+    The unused ones, the longest unused first until it is small enough, or all.
+    """
     stored = Cache(cache_folder(os.environ))
     chosen = _chosen(holdings(stored), older_than, max_size)
     if chosen and not yes:
-        _ask(f"Remove {len(chosen)} files with {in_units(sum(h.size for h in chosen))} from {stored.folder}?")
-    freed, gone = _freed(stored, chosen, older_than, max_size) if stored.folder.is_dir() else (0, 0)
-    done = f"{gone} files removed, {in_units(freed)} freed" if gone or freed else "nothing to remove"
-    console.say(f"{stored.folder}: {done}")
+        frees = in_units(sum(holding.frees for holding in chosen))
+        _ask(f"Remove {_files(len(chosen))} from {stored.folder}, which frees {frees}?")
+    freed, gone = _freed(stored, chosen, older_than, max_size) if stored.folder.is_dir() else (0, ())
+    done = f"{_files(len(gone))} removed, {in_units(freed)} freed" if gone or freed else "nothing to remove"
+    console.say(f"{stored.folder}: {done}{_kept(gone)}")
 
 
-def _freed(stored: Cache, chosen: Sequence[Holding], older_than: int | None, max_size: int | None) -> tuple[int, int]:
-    """Bytes that are free now, and how many of ``chosen`` are gone; what is idle goes in any case."""
+def _kept(gone: Sequence[Holding]) -> str:
+    size = sum(holding.size - holding.frees for holding in gone)
+    return f"; {in_units(size)} are shared with bundles, which keep them" if size else ""
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"
+
+
+def _freed(
+    stored: Cache, chosen: Sequence[Holding], older_than: int | None, max_size: int | None
+) -> tuple[int, Sequence[Holding]]:
+    """Bytes that are free now, and which of ``chosen`` are gone; what is idle goes in any case."""
     with stored.alone():
         # Once more, now that nobody is at work: a build may have used one of them while the question stood there.
         kept = {holding.name for holding in _chosen(holdings(stored), older_than, max_size)}
         gone = tuple(holding for holding in chosen if holding.name in kept)
-        return remove(stored, gone), len(gone)
+        return remove(stored, gone), gone
 
 
 def _chosen(found: Sequence[Holding], older_than: int | None, max_size: int | None) -> tuple[Holding, ...]:
@@ -77,10 +97,11 @@ def _ask(question: str) -> None:
         raise UsageError("nothing removed")
 
 
-def _remark(holding: Holding) -> str:
-    if not holding.whole:
-        return f"  partial {holding.url}".rstrip()
-    return "  in a bundle, too" if holding.shared else ""
+def _shown(holding: Holding) -> str:
+    """Of the digest as much as tells it from the others here; JSON has all of it."""
+    partial = "" if holding.whole else "partial"
+    shared = "(in a bundle, too)" if holding.shared else ""
+    return "  ".join(filter(None, (holding.name[:_DIGITS], partial, holding.origin, shared)))
 
 
 def _day(holding: Holding) -> str:
@@ -94,5 +115,5 @@ def _document(holding: Holding) -> dict[str, object]:
         "last_used": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(holding.used)),
         "partial": not holding.whole,
         "shared_with_a_bundle": holding.shared,
-        "url": holding.url,
+        "origin": holding.origin,
     }

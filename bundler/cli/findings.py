@@ -27,15 +27,17 @@ def show_as_json(
     backend: Backend | None,
     console: Console,
     *,
+    unchecked: Sequence[str] = (),
     nodes: Sequence[Mapping[str, object]] | None = None,
 ) -> None:
-    """``nodes`` are those that were looked at, None where that was not asked for."""
+    """``unchecked`` is what no rule could look at; ``nodes`` are those that were looked at, None if nobody asked."""
     document = {
         "schema": SCHEMA,
         "errors": sum(finding.exit_code != 0 for finding in found),
         "warnings": sum(finding.exit_code == 0 for finding in found),
         "backend": backend.document() if backend else None,
         "findings": [finding.document() for finding in found],
+        "unchecked": list(unchecked),
         **({} if nodes is None else {"nodes": list(nodes)}),
     }
     console.say_json(json.dumps(document, indent=1))

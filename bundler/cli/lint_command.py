@@ -1,6 +1,7 @@
 """`bundle lint`."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from bundler.cli.findings import ended_by, exit_code_of, show, show_as_json
 from bundler.console import Console
 from bundler.findings import Finding
 from bundler.lint import Case, before_build, findings
+from bundler.lint.unchecked import unchecked
 from bundler.lock import lock_path, read_lock
 from bundler.manifest import Manifest, read_manifest
 from bundler.site.checks import check
@@ -37,7 +39,7 @@ def lint(console: Console, manifest: Path, sites: tuple[Path, ...], form: str) -
     found = _findings(case, nodes)
     _show(case, nodes, found, console)
     if not exit_code_of(found):
-        console.say(f"{manifest}: no problem found{_on(nodes)}")
+        console.say(f"{manifest}: {_verdict(found, nodes)}")
     return exit_code_of(found)
 
 
@@ -48,7 +50,8 @@ def _lint_as_json(console: Console, manifest: Path, sites: tuple[Path, ...]) -> 
         case = _case(parsed)
         nodes = _nodes(case, sites)
         found = _findings(case, nodes)
-    show_as_json(found, case.backend, console, nodes=[_document(node) for node in nodes] if sites else None)
+    documents = [_document(node) for node in nodes] if sites else None
+    show_as_json(found, case.backend, console, unchecked=tuple(unchecked(case)), nodes=documents)
     return exit_code_of(found)
 
 
@@ -66,6 +69,8 @@ def _findings(case: Case, nodes: tuple[Probed, ...]) -> tuple[Finding, ...]:
 
 def _show(case: Case, nodes: tuple[Probed, ...], found: tuple[Finding, ...], console: Console) -> None:
     show(found, console)
+    for what in unchecked(case):
+        console.say(f"not checked: {what}")
     if case.backend:
         console.say(f"backend: {case.backend.words}")
     for node in nodes:
@@ -74,6 +79,14 @@ def _show(case: Case, nodes: tuple[Probed, ...], found: tuple[Finding, ...], con
             f"{node.at.member.role}: {node.name}, {gpus_of(node)}, driver {node.facts.driver.loaded or 'none'}, "
             f"{system.title}, Linux {system.kernel}"
         )
+
+
+def _verdict(found: Sequence[Finding], nodes: tuple[Probed, ...]) -> str:
+    """Of what has no errors."""
+    count = len(found)
+    if not count:
+        return f"no problem found{_on(nodes)}"
+    return f"no errors{_on(nodes)}, {count} {'warning' if count == 1 else 'warnings'}"
 
 
 def _on(nodes: tuple[Probed, ...]) -> str:

@@ -8,6 +8,7 @@ import click
 from installer.errors import UsageError
 
 _LONGEST = 4096  # bytes
+_FIRST_LINE = "--passphrase-file names a file whose first line is the passphrase"
 
 
 def new_passphrase(file: Path | None) -> bytes:
@@ -44,7 +45,7 @@ def _read(file: Path) -> bytes:
         with file.open("rb") as opened:
             line = opened.readline(_LONGEST).rstrip(b"\r\n")
     except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}") from error
+        raise UsageError(f"{file}: {error.strerror}", hint=_FIRST_LINE) from error
     if not line:
-        raise UsageError(f"{file}: its first line is empty")
+        raise UsageError(f"{file}: its first line is empty", hint=_FIRST_LINE)
     return line

@@ -17,7 +17,7 @@ from bundler.plan import Plan
 from bundler.plan import plan as make_plan
 from bundler.serve_plan import subject_of
 from bundler.sizes import in_units
-from installer.errors import UsageError
+from installer.errors import AirgapError, UsageError
 from installer.hardware.parallel import Split
 from installer.hardware.serve_plan import plan_serving
 
@@ -35,6 +35,15 @@ def plan(console: Console, manifest: Path, gpus: str, weights: int | None, form:
 
     With --gpus, only what fits on those.
     """
+    try:
+        _plan(console, manifest, gpus, weights, form)
+    except AirgapError as error:
+        if form == "json":
+            console.say_json(json.dumps(_refusal(error), indent=1))
+        raise
+
+
+def _plan(console: Console, manifest: Path, gpus: str, weights: int | None, form: str) -> None:
     read, lock, cache = read_manifest(manifest), read_lock(lock_path(manifest)), Cache(cache_folder(os.environ))
     wanted = Split(read.serve.tensor_parallel_size, read.serve.pipeline_parallel_size)
     if gpus:
@@ -49,6 +58,10 @@ def plan(console: Console, manifest: Path, gpus: str, weights: int | None, form:
     except UsageError as unknown:  # all else of the plan holds without
         lines = (f"what fits on the GPUs: {unknown} ({unknown.hint})",)
     _say((*_lines(found), *lines), _document(found) | {"serve": serve}, form, console)
+
+
+def _refusal(error: AirgapError) -> dict[str, object]:
+    return {"schema": SCHEMA, "error": str(error), "hint": error.hint, "exit_code": error.exit_code}
 
 
 def _say(lines: Iterable[str], document: Mapping[str, object], form: str, console: Console) -> None:

@@ -39,6 +39,7 @@ def _lines(built: Built, seconds: float) -> Iterator[tuple[str, str]]:
     for kind, files in _by_kind(index.files):
         yield f"  {kind}", f"{in_units(_size(files))} in {_files(len(files))}"
     yield "from the cache", in_units(built.cached)
+    yield "of this machine", in_units(built.local)
     yield "fetched", in_units(built.received)
     yield "time", f"{seconds:.1f} s"
     yield "install sha256", built.launcher_sha256

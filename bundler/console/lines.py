@@ -24,23 +24,24 @@ class Lines:
     @contextmanager
     def __call__(self, what: str, total: int | None, /, *, done: int = 0) -> Iterator[Advance]:
         start = last = self._clock()
-        there = done
+        there = before = done
         lock = Lock()
 
         def advance(count: int) -> None:
-            nonlocal there, last
+            nonlocal there, before, last
             with lock:
                 there += count
+                before = min(before, there)
                 now = self._clock()
                 if now - last < _EVERY:
                     return
                 last = now
-                line = words.underway(what, there, total, (there - done) / (now - start))
+                line = words.underway(what, there, total, (there - before) / (now - start))
             self.write(line)
 
         self.write(words.begun(what, total, done))
         yield advance
-        self.write(words.done(what, there, done, self._clock() - start))
+        self.write(words.done(what, there, before, self._clock() - start))
 
     def write(self, line: str) -> None:
         with self._lock:

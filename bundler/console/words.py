@@ -24,10 +24,15 @@ def underway(what: str, there: int, total: int | None, speed: float) -> str:
 
 
 def done(what: str, there: int, before: int, seconds: float) -> str:
+    return f"{printable(what)}: {done_as(there, before, seconds)}"
+
+
+def done_as(there: int, before: int, seconds: float) -> str:
+    """How what is whole now came."""
     new = there - before
     of = f", {in_units(new)} of it" if before else ""
     speed = f" ({in_units(int(new / seconds))}/s)" if seconds >= _SHORTEST else ""
-    return f"{printable(what)}: {in_units(there)}{of} in {seconds:.1f} s{speed}"
+    return f"{in_units(there)}{of} in {seconds:.1f} s{speed}"
 
 
 def percent(there: int, total: int) -> str:

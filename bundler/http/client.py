@@ -23,6 +23,7 @@ _HOPS = 10
 _RENEWALS = 2
 _PER_HOST = 6
 _UNAUTHORIZED = 401
+_BROKEN = 500
 _NONE: Final[Mapping[str, str]] = {}
 
 
@@ -48,6 +49,8 @@ class Client:
         self._turns = defaultdict[tuple[str, int], threading.Semaphore](lambda: threading.Semaphore(per_host))
         self._lock = threading.Lock()
         self._given_up: set[tuple[str, str, int]] = set()  # origins
+        self._told_given_up: set[tuple[str, str, int]] = set()
+        self._told_silent: set[tuple[tuple[str, str, int], int]] = set()  # origins that gave no answer, and how often
 
     def __enter__(self) -> Self:
         return self
@@ -87,7 +90,17 @@ class Client:
 
     def trying(self, what: str, url: str) -> Trying:
         """The tries for ``what``. If they end in vain, its server is not asked again where another may do."""
-        return self.patience.trying(what, lambda: self._given_up.add(origin(url)))
+        at = origin(url)
+        return self.patience.trying(what, lambda: self._given_up.add(at), lambda failures: self._is_news(at, failures))
+
+    def is_news(self, url: str) -> bool:
+        """Whether nobody told yet that the server of ``url`` was given up; many files may find that out together."""
+        at = origin(url)
+        with self._lock:
+            known = at in self._told_given_up
+            if at in self._given_up:
+                self._told_given_up.add(at)
+            return not known
 
     def worth_asking(self, urls: Sequence[str]) -> Sequence[str]:
         """Those of ``urls`` whose server was not given up in this run; in any case the last."""
@@ -109,6 +122,8 @@ class Client:
                 elif may_renew and _renewed(credentials, asked, stream, turn):
                     renewals += 1
                 else:
+                    if stream.status < _BROKEN:
+                        self._has_answered(origin(url))
                     yield stream
                     return
                 stream.finish()
@@ -127,6 +142,16 @@ class Client:
                     return Answer(stream.url, stream.status, stream.headers, _whole(stream, limit))
             except TroubleError as trouble:
                 trying.pause(trouble)
+
+    def _is_news(self, at: tuple[str, str, int], failures: int) -> bool:
+        with self._lock:
+            known = (at, failures) in self._told_silent
+            self._told_silent.add((at, failures))
+            return not known
+
+    def _has_answered(self, at: tuple[str, str, int]) -> None:
+        with self._lock:
+            self._told_silent = {silent for silent in self._told_silent if silent[0] != at}
 
     @contextmanager
     def _turn(self, url: str) -> Iterator[ExitStack]:

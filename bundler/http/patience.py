@@ -47,6 +47,10 @@ def _unheard() -> None:
     pass
 
 
+def _always(_failures: int) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Patience:
     """With the clock, the chance and the pauses that it goes by."""
@@ -57,18 +61,23 @@ class Patience:
     now: Callable[[], float] = time.time  # seconds since 1970, as Retry-After may be a date
     chance: Callable[[], float] = random.random
 
-    def trying(self, what: str, given_up: Callable[[], None] = _unheard) -> "Trying":
-        """``given_up`` is told when there is no more to wait for."""
-        return Trying(self, what, given_up)
+    def trying(
+        self, what: str, given_up: Callable[[], None] = _unheard, is_news: Callable[[int], bool] = _always
+    ) -> "Trying":
+        """``given_up`` is told when there is no more to wait for; ``is_news`` says if that many failures get a line."""
+        return Trying(self, what, given_up, is_news)
 
 
 class Trying:
     """The tries for one thing."""
 
-    def __init__(self, patience: Patience, what: str, given_up: Callable[[], None]) -> None:
+    def __init__(
+        self, patience: Patience, what: str, given_up: Callable[[], None], is_news: Callable[[int], bool]
+    ) -> None:
         self._patience = patience
         self._what = what
         self._given_up = given_up
+        self._is_news = is_news
         self._failures = 0
 
     def got_further(self) -> None:
@@ -82,7 +91,7 @@ class Trying:
             self._given_up()
             raise trouble.lasting(f"{self._what}: {trouble}", hint=trouble.hint) from trouble
         seconds = self._seconds(trouble)
-        if seconds >= _WORTH_A_LINE:
+        if seconds >= _WORTH_A_LINE and self._is_news(self._failures):
             self._patience.tell(f"{self._what}: {trouble}; trying again in {seconds:.0f} s")
         self._patience.sleep(seconds)
 

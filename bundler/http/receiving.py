@@ -15,9 +15,10 @@ from bundler.http.reception import Reception
 from bundler.http.stream import Stream
 from bundler.http.suspicion import EMPTY, ENOUGH, digest_difference, is_page
 from bundler.http.wanted import Wanted, Watch
+from bundler.needs import in_cache
 from bundler.partials import Origin, Partial
 from bundler.progress import Advance, Meter
-from bundler.space import Need, demand_room
+from bundler.space import demand_room
 from installer.errors import DamagedError, RefusedError, UnreachableError
 
 _WRONG_RANGES = 2  # in a row, after which the whole file is asked for
@@ -122,7 +123,7 @@ class Receiving:
         if self._wanted.sha256 or is_same:
             self._reception.rewind()
         else:
-            self._start_over()
+            self._start_anew()
         self._show(offer.total, meter, showing)
         return self._take(offer, chain((first,), pieces))
 
@@ -130,7 +131,7 @@ class Receiving:
         offer = offers.part(stream.headers, self._reception.position)
         self._refuse_total(offer.total, b"")
         if not self._wanted.sha256 and self._is_another(offer):
-            self._start_over()
+            self._start_anew()
             raise TroubleError(f"{self._said}: the file was changed while it was fetched")
         self._reception.is_of_one_piece = False
         self._wrong_ranges = 0
@@ -164,7 +165,7 @@ class Receiving:
         """Whether the file is whole now."""
         total = offer.total if self._wanted.size is None else self._wanted.size
         if total is not None:
-            demand_room((Need(self._cache.folder, total - self._partial.size, self._wanted.what),))
+            demand_room((in_cache(self._cache, total - self._partial.size, self._wanted.what),))
         known = _UNKNOWN if total is None else total
         self._partial.came_from(Origin(self._url, offer.validator or self._validator(), known))
         reception, before, self._ended_as = self._reception, self._ended_as, None
@@ -247,6 +248,11 @@ class Receiving:
         """Of what is on the disk, if this URL's server gave one."""
         origin = self._partial.origin
         return origin.validator if origin and origin.url == self._url and self._partial.size else ""
+
+    def _start_anew(self) -> None:
+        if self._partial.size:
+            self._client.patience.tell(f"{self._wanted.what}: the server may have another file now, starting over")
+        self._start_over()
 
     def _start_over(self) -> None:
         """Give up what is on the disk. Not for ever: some files change all the time."""

@@ -24,11 +24,12 @@ def transfer(wanted: Wanted, client: Client, cache: Cache, meter: Meter, watch: 
     failures: list[AirgapError] = []
     urls = deque(client.worth_asking(wanted.urls))
     while urls:
+        url = urls.popleft()
         try:
-            return _transfer(wanted, urls.popleft(), client, cache, meter, watch)
+            return _transfer(wanted, url, client, cache, meter, watch)
         except ANOTHER_MAY_DO as error:
             failures.append(error)
-            if urls:
+            if urls and client.is_news(url):
                 client.patience.tell(f"{error}; asking {origin(urls[0])[1]}")
     raise _all_of(failures)
 

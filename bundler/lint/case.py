@@ -1,7 +1,7 @@
 """What rules look at: the manifest, and as much of its lock and of the bytes as there is yet."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bundler.backend import choose_backend
@@ -45,7 +45,9 @@ class Case:
         cluster = self.manifest.cluster
         if not self.image.known_by:
             return None
-        return choose_backend(cluster.backend, cluster.nodes, self.image.versions)
+        found = choose_backend(cluster.backend, cluster.nodes, self.image.versions)
+        is_guess = self.image.known_by == "tag" and cluster.backend == "auto"
+        return replace(found, reason=f"{found.reason}, judged by the tag") if is_guess else found
 
     @property
     def gpu(self) -> Gpu | None:

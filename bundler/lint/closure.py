@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -9,6 +10,7 @@ from bundler.findings import Finding, mistaken, raised
 from bundler.lint.case import Case, Rule, Rules
 from bundler.lint.downloads import downloads
 from bundler.model_rules import RULES as MODEL_RULES
+from bundler.model_rules.remedies import in_a_folder
 
 _INSIDE = re.compile(r"/files/([A-Za-z0-9_][A-Za-z0-9._+=@~%/-]*)")  # where FileSpec.name stands in the container
 
@@ -17,9 +19,8 @@ def _missing_file(case: Case) -> Iterator[Finding]:
     """Of what the manifest takes from this machine."""
     for where, path in _local_paths(case):
         if not (case.manifest.folder / path).is_file():
-            yield mistaken(
-                "missing-file", where, f"{path}: no such file", "correct the path; it starts at the manifest's folder"
-            )
+            start = "" if path.startswith("/") else "; it starts at the manifest's folder"
+            yield mistaken("missing-file", where, f"{path}: no such file", f"correct the path{start}")
 
 
 def _local_paths(case: Case) -> Iterator[tuple[str, str]]:
@@ -38,7 +39,8 @@ def _model_folder(case: Case) -> Iterator[Finding]:
 
 def _of_the_model(name: str, case: Case) -> Iterator[Finding]:
     for problem in MODEL_RULES[name](case.model or {}, case.manifest.model.allow) if case.model else ():
-        yield raised(name, "model", problem, "get the model's files again, all of one revision")
+        finding = raised(name, "model", problem, "get the model's files again, all of one revision")
+        yield replace(finding, fix=in_a_folder(finding.fix)) if case.manifest.model.source == "directory" else finding
 
 
 def _named_file(case: Case) -> Iterator[Finding]:

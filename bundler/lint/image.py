@@ -13,6 +13,7 @@ from installer.hardware.drivers import least_driver, usual_requirement
 from installer.hardware.requirements import Demands, Offer, judge
 
 _PLATFORM = "linux/amd64"
+_FLOATING = frozenset(("latest", "nightly", "main"))
 _RAY = "set `backend: ray`"
 # The least Ray that each vLLM asks for in its own metadata, and one that it excludes.
 _RAY_NEEDED: tuple[tuple[Release, Release], ...] = (
@@ -38,6 +39,19 @@ def _no_vllm(case: Case) -> Iterator[Finding]:
     if case.image.known_by and "vllm" not in case.image.versions:
         yield refused(
             "no-vllm", "image.ref", f"there is no vLLM in {case.manifest.image.ref}", "name an image that holds vLLM"
+        )
+
+
+def _floats(case: Case) -> Iterator[Finding]:
+    """By the names that publishers move: none is latest."""
+    name, digest = (ref := case.manifest.image.ref).partition("@")[::2]
+    tag = name.rpartition("/")[2].partition(":")[2] or "latest"
+    if not digest and tag in _FLOATING:
+        yield warned(
+            "image-floats",
+            "image.ref",
+            f"{ref} means another image from time to time; the lock keeps the one that it meant then",
+            "name a release (v0.10.2, say), or the digest: NAME@sha256:DIGEST",
         )
 
 
@@ -144,6 +158,7 @@ def _needed(cuda: str) -> str:
 RULES: Final[Rules] = {
     "image-architecture": _architecture,
     "no-vllm": _no_vllm,
+    "image-floats": _floats,
     "vllm-version": _vllm_version,
     "mp-across-nodes": _mp_across_nodes,
     "ray-missing": _ray_missing,

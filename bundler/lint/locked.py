@@ -16,7 +16,7 @@ def _lock_stale(case: Case) -> Iterator[Finding]:
             "lock-stale",
             "lock",
             f"{', '.join(changed)} will be resolved anew, the manifest has changed",
-            "`bundle lock MANIFEST` does so now",
+            f"`bundle lock {case.manifest.path}` does so now",
         )
 
 

@@ -8,6 +8,7 @@ from bundler.lint import (
     formats,
     hidden,
     image,
+    lengths,
     locked,
     mirrors,
     node_driver,
@@ -20,6 +21,7 @@ from bundler.lint.case import Case, Rules
 
 FAMILIES: Final = (
     sizes,
+    lengths,
     closure,
     formats,
     packages,

@@ -16,7 +16,7 @@ _PP = "serve.pipeline_parallel_size"
 def _parallel_sizes(case: Case) -> Iterator[Finding]:
     cluster = case.manifest.cluster
     if refusal := world_refusal(_split(case), cluster.nodes, cluster.gpus_per_node):
-        fix = "the product of the parallel sizes is the number of GPUs"
+        fix = f"{_fix(case)}; or correct cluster.nodes and cluster.gpus_per_node"
         yield mistaken("parallel-sizes", "serve", refusal.what, fix)
 
 

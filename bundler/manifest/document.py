@@ -20,6 +20,7 @@ _KEYS = tuple(
     "format name version sequence target runtime driver docker toolkit packages image model files cluster serve".split()
 )
 _COMPARE = "`bundle init FILE` writes a commented manifest to compare with"
+_SHAPES = (": missing", ": not a mapping", ": not a list", ": not a list of text", ": not text")
 _BACKENDS = ("auto", *BACKENDS)
 
 
@@ -101,9 +102,15 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
         found = tuple(at.mistakes.values())
     except UsageError as error:
         found = (error,)
-    hints = [*(error.hint for error in found[:-1]), found[-1].hint or _COMPARE]  # the general one no more than once
+    last = max((number for number, error in enumerate(found) if _is_of_shape(error)), default=-1)
+    hints = (_COMPARE if number == last else error.hint for number, error in enumerate(found))
     errors = [UsageError(f"{path}: {error}", hint=hint) for error, hint in zip(found, hints, strict=True)]
     raise errors[0] if len(errors) == 1 else SeveralError(errors)
+
+
+def _is_of_shape(error: UsageError) -> bool:
+    """Whether keys and their nesting are wrong, which a look at another manifest shows."""
+    return not error.hint and str(error).endswith(_SHAPES)
 
 
 def _look_through(at: PatientPlace, folder: Path) -> None:

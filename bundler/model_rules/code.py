@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from bundler.model_rules.files import NOT_COMPLETE, Files, beside, objects
+from bundler.model_rules.files import Files, beside, objects
 from bundler.model_rules.imports import imported_in_vain
+from bundler.model_rules.remedies import LEAVE_OUT_OR_ALLOW, NOT_COMPLETE
 from installer.errors import AirgapError, RefusedError, printable
 
 # Formats that can run code when they are loaded.
@@ -19,7 +20,7 @@ def pickles(files: Files, allow: tuple[str, ...]) -> Iterator[AirgapError]:
         if Path(name.lower()).suffix in _PICKLES and "pickle" not in allow:
             yield RefusedError(
                 f"model: {name}: this format can run code when it is loaded",
-                hint="if nothing needs it, leave it out by model.exclude, or remove it; else: model.allow: [pickle]",
+                hint=LEAVE_OUT_OR_ALLOW,
             )
 
 

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from bundler.model_rules.files import ALL_IN_ONE, CONFIG, NOT_COMPLETE, Files, are_weights, at_hand, longer_than
+from bundler.model_rules.files import ALL_IN_ONE, CONFIG, Files, are_weights, at_hand, longer_than
+from bundler.model_rules.remedies import LEAVE_OUT, NOT_COMPLETE
 from installer.errors import AirgapError, RefusedError, printable
 
 _CONFIGS = (CONFIG, "params.json")  # the second is Mistral's own format
@@ -16,14 +17,13 @@ _TOKENIZERS = tuple(
 )
 _VOCABULARY = "vocab.json"  # words alone; how they are made of text stands in merges.txt, or in a program
 _OF_A_PROGRAM = (_VOCABULARY, "*vocab*", "*.model")
-_LEAVE_OUT = "if it is not needed, leave it out by model.exclude, or take it out of the folder"
 
 
 def broken_json(files: Files, _allow: tuple[str, ...]) -> Iterator[AirgapError]:
     """One that is too long to be looked at might hold anything."""
     for name, path in at_hand(files, ".json"):
         if what := longer_than(name, path):
-            yield RefusedError(f"model: {name}: {path.stat().st_size} bytes, longer than {what}", hint=_LEAVE_OUT)
+            yield RefusedError(f"model: {name}: {path.stat().st_size} bytes, longer than {what}", hint=LEAVE_OUT)
             continue
         try:
             json.loads(path.read_bytes())

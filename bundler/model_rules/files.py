@@ -14,7 +14,6 @@ _LARGEST_VOCABULARY = 64 << 20  # bytes; the longest known has 33 MB. Parsing it
 CONFIG = "config.json"
 SHARD_LIST = ".index.json"
 ALL_IN_ONE = "*.gguf"
-NOT_COMPLETE = "the download is not complete, or model.exclude leaves it out"
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", ALL_IN_ONE)
 
 Files = Mapping[

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bundler.model_rules.files import NOT_COMPLETE, SHARD_LIST, Files, at_hand, beside, longer_than
+from bundler.model_rules.files import SHARD_LIST, Files, at_hand, beside, longer_than
+from bundler.model_rules.remedies import NOT_COMPLETE
 from bundler.model_rules.safetensors import tensor_names
 from installer.errors import AirgapError, RefusedError, printable
 

@@ -63,7 +63,12 @@ def read_header(head: bytes, name: str) -> DriverRun:
     for key, value in _VALUE.findall(head):
         values.setdefault(key.decode(), value.decode(errors="replace"))
     label = values.get("label", "")
-    if "NVIDIA" not in label or not _LINES.fullmatch(values.get("skip", "")):
+    if "NVIDIA" in label and not _LINES.fullmatch(values.get("skip", "")):
+        raise RefusedError(
+            f"{name}: not as NVIDIA ships its driver: its header does not say where its payload begins (skip=)",
+            hint="look at `driver.url` in the manifest",
+        )
+    if "NVIDIA" not in label:
         raise RefusedError(
             f"{name}: a script, but not NVIDIA's driver: it is labelled {printable(label)[:80]!r}",
             hint="look at `driver.url` in the manifest",

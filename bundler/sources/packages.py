@@ -1,15 +1,17 @@
 """The packages of the manifest, rpm or deb: taken, looked into, and held against each other and the target."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bundler.lock import LockedFile
 from bundler.manifest import Manifest, PackageSpec
 from bundler.packages.closure import Bundled, package_findings
 from bundler.packages.reading import read_package
+from bundler.progress import called
 from bundler.sources.listed import lock_listed
 from bundler.sources.runtime.glibc import target_of
 from bundler.sources.several import take_several
-from bundler.sources.url import take_url
+from bundler.sources.url import last_part, take_url
 from bundler.workplace import Found, Workplace
 from installer.errors import UsageError
 from installer.index.components import ExtraPackage, Packages
@@ -35,7 +37,8 @@ def find_packages(manifest: Manifest, work: Workplace) -> Found:
 
 
 def _take(what: str, spec: PackageSpec, manifest: Manifest, work: Workplace) -> tuple[Bundled, LockedFile]:
-    stored = take_url(what, spec.url, manifest.folder, spec.sha256, work)
+    shown = replace(work, meter=called(work.meter, f"packages/{last_part(spec.url)}"))
+    stored = take_url(what, spec.url, manifest.folder, spec.sha256, shown)
     facts = read_package(work.cache.path(stored.sha256), f"{what}: {spec.url}")
     file = lock_listed(spec, "package", f"packages/{facts.file_name}", stored)
     return Bundled(file.path, facts, spec.kernels), file

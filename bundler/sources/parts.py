@@ -10,6 +10,7 @@ from bundler.http.client import Client
 from bundler.http.credentials import NOBODY, Credentials
 from bundler.lock import LockedFile, LockedImage
 from bundler.manifest import DownloadSpec, Manifest
+from bundler.needs import Coming, in_cache
 from bundler.sources import docker_programs, toolkit_packages, url
 from bundler.sources.driver_run import check_run
 from bundler.sources.extra_files import find_files
@@ -21,12 +22,13 @@ from bundler.sources.packages import find_packages
 from bundler.sources.publishers import published
 from bundler.sources.runtime.glibc import target_of
 from bundler.sources.runtime.host import pack_host
-from bundler.sources.runtime.stage import room_to_pack
+from bundler.sources.runtime.stage import MOST_PACKED, room_to_unpack
 from bundler.sources.runtime.standalone import Pinned, pack_standalone
 from bundler.sources.several import take_several
-from bundler.space import Need, demand_room
+from bundler.space import demand_room
 from bundler.workplace import Announced, Find, Found, Source, Sources, Workplace
 from installer.index.components import Docker, Driver, Model, Package, Toolkit
+from installer.index.document import RUNTIME_NAME
 
 
 def find_driver(manifest: Manifest, work: Workplace) -> Found:
@@ -53,7 +55,7 @@ def packages_of(taken: url.Taken, manifest: Manifest, work: Workplace) -> Found:
     """What the nodes need of the toolkit's archive, known by whoever knew the archive."""
     version = _given(manifest.toolkit).version
     archive = work.cache.path(taken.stored.sha256)
-    demand_room((Need(work.cache.folder, taken.stored.size, f"what is in {taken.name}"),))
+    demand_room((in_cache(work.cache, taken.stored.size, f"what is in {taken.name}"),))
     packages = toolkit_packages.take_packages(archive, taken.name, version, target_of(manifest), work.cache)
     files = tuple(_package_file(package, taken) for package in packages)
     listed = (Package(f.path, p.name, p.version) for f, p in zip(files, packages, strict=True))
@@ -102,12 +104,13 @@ def _find_in_folder(manifest: Manifest, work: Workplace) -> Found:
 
 def announce_runtime(manifest: Manifest, work: Workplace) -> Announced:
     """Made of little, and put together in the folder for what is temporary."""
-    return Announced(partial(find_runtime, manifest, work), needs=room_to_pack(work.cache))
+    coming = Coming(RUNTIME_NAME, MOST_PACKED)
+    return Announced(partial(find_runtime, manifest, work), files=(coming,), needs=room_to_unpack())
 
 
 def find_runtime(manifest: Manifest, work: Workplace) -> Found:
     if manifest.runtime.source == "host":
-        return Found(None, (pack_host(work.cache),))
+        return Found(None, (pack_host(work.cache, work.tell),))
 
     def fetch_one(pinned: Pinned, work: Workplace) -> Path:
         taken = url.take_url(pinned.what, pinned.url, manifest.folder, pinned.sha256, work)
@@ -116,7 +119,7 @@ def find_runtime(manifest: Manifest, work: Workplace) -> Found:
     def fetch(pinned: Sequence[Pinned]) -> Sequence[Path]:
         return take_several("runtime", fetch_one, pinned, work)
 
-    return Found(None, (pack_standalone(manifest.runtime.python, manifest.target, fetch, work.cache),))
+    return Found(None, (pack_standalone(manifest.runtime.python, manifest.target, fetch, work.cache, work.tell),))
 
 
 def _with_local_files(find: Find, urls: Callable[[Manifest], Iterable[str]]) -> Source:

@@ -12,11 +12,12 @@ from bundler.http.origins import named
 from bundler.http.suspicion import ENOUGH, digest_difference
 from bundler.http.transfer import Wanted, transfer
 from bundler.manifest import DownloadSpec
-from bundler.needs import Coming
+from bundler.needs import Coming, in_cache
 from bundler.progress import Advance
+from bundler.provenance import remember_url
 from bundler.sources.publishers import Published
 from bundler.sources.statements import stated_digest, way_out
-from bundler.space import Need, demand_room
+from bundler.space import demand_room
 from bundler.workplace import Workplace
 from installer.errors import DamagedError, UsageError
 from installer.index.names import name_problem
@@ -97,7 +98,9 @@ def _take_local(what: str, path: Path, sha256: str, work: Workplace) -> Stored:
             with path.open("rb") as file:
                 words, hint = digest_difference(found.sha256, found.size, file.read(ENOUGH), sha256)
             raise DamagedError(f"{what}: {path} {words}", hint=hint)
-        return writer.keep()
+        stored = writer.keep()
+    remember_url(work.cache, stored.sha256, path.absolute().as_uri())
+    return stored
 
 
 def _read(what: str, path: Path, writer: CacheWriter, work: Workplace) -> None:
@@ -105,7 +108,7 @@ def _read(what: str, path: Path, writer: CacheWriter, work: Workplace) -> None:
         size = path.stat().st_size
         with path.open("rb") as file, work.meter(what, size) as advance:
             if not clone_into(file.fileno(), writer.file.fileno()):
-                demand_room((Need(work.cache.folder, size, what),))
+                demand_room((in_cache(work.cache, size, what),))
                 _copy(file, writer, advance)
     except FileNotFoundError as error:
         raise UsageError(f"{what}: {path}: no such file", hint=f"see `{what}.url` in the manifest") from error
@@ -122,9 +125,14 @@ def _local_path(url: str, folder: Path) -> Path:
     return Path(unquote(urlsplit(url).path)) if url.startswith("file://") else folder / url
 
 
-def _file_name(part: str, url: str) -> str:
+def last_part(url: str) -> str:
+    """What follows the last stroke of a URL or path."""
     path = unquote(urlsplit(url).path) if "://" in url else url
-    name = path.rpartition("/")[2]
+    return path.rpartition("/")[2]
+
+
+def _file_name(part: str, url: str) -> str:
+    name = last_part(url)
     if problem := name_problem(name):
         raise UsageError(f"{part}: the last part of {source_words(url)} is no name for a file of a bundle: {problem}")
     return name

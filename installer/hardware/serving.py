@@ -73,9 +73,14 @@ def serving_of(serve: ServeSettings, env: Mapping[str, str], vllm: Release) -> S
         batched_tokens=_count(options.get("max-num-batched-tokens", "")),
         sequences=_count(options.get("max-num-seqs", "")),
         is_eager="enforce-eager" in options,
-        may_exceed=env.get(_MAY_EXCEED) == "1",
+        may_exceed=may_exceed(env),
         beyond=next((option for option in _BEYOND if option in options), ""),
     )
+
+
+def may_exceed(env: Mapping[str, str]) -> bool:
+    """Whether requests may be longer than the model was made for."""
+    return env.get(_MAY_EXCEED) == "1"
 
 
 def has_rdma(env: Mapping[str, str]) -> bool:

@@ -20,7 +20,7 @@ def name_problem(path: str) -> str | None:
         if len(component) > LONGEST_COMPONENT:
             return f"a component is longer than {LONGEST_COMPONENT} bytes"
         if not _COMPONENT.fullmatch(component):
-            return "a component is not [A-Za-z0-9_][A-Za-z0-9._+=@~%-]*"
+            return "a component has a sign other than letters, digits and ._+=@~%-, or starts with one of .+=@~%-"
         if component.endswith("."):
             return "a component ends in a dot"
         if _DEVICE.fullmatch(component):

@@ -1,6 +1,7 @@
 """Which extra `vllm serve` options a manifest may pass, and which need to be allowed by name."""
 
 import re
+from collections.abc import Collection, Mapping
 
 from installer.index.secret_names import ELSEWHERE, OPEN, is_secret
 from installer.index.strict import Place
@@ -15,14 +16,27 @@ WEAKENING = tuple(
     trust-request-chat-template worker-cls worker-extension-cls
     """.split()
 )
-# Options that the manifest's own keys set, and those that would carry a secret or name another file.
-OURS = tuple(
-    """
-    api-key config distributed-executor-backend gpu-memory-utilization headless hf-token master-addr master-port
-    max-model-len model nnodes node-rank pipeline-parallel-size port served-model-name ssl-keyfile
-    tensor-parallel-size uds
-    """.split()
-)
+# Options that the manifest's own keys set, each with its key, and those that would carry a secret or name another file.
+OURS: Mapping[str, str] = {
+    "api-key": "",
+    "config": "",
+    "distributed-executor-backend": "cluster.backend",
+    "gpu-memory-utilization": "serve.gpu_memory_utilization",
+    "headless": "",
+    "hf-token": "",
+    "master-addr": "",
+    "master-port": "cluster.port",
+    "max-model-len": "serve.max_model_len",
+    "model": "model",
+    "nnodes": "cluster.nodes",
+    "node-rank": "",
+    "pipeline-parallel-size": "serve.pipeline_parallel_size",
+    "port": "serve.port",
+    "served-model-name": "serve.name",
+    "ssl-keyfile": "",
+    "tensor-parallel-size": "serve.tensor_parallel_size",
+    "uds": "",
+}
 # The index lies open on every node, and so would a key in it.
 NO_API_KEY = "there is no API key support yet"
 PROXY_HINT = "put a proxy that asks for a key in front of the API, port 8000"
@@ -47,15 +61,15 @@ def _check(at: Place, arg: str, allow: tuple[str, ...]) -> None:
     if option:
         at.fail(
             "args",
-            f"{arg}: --{option} is not set here",
-            hint="use the manifest's own key for it, if it has one",
+            f"{typed} cannot be passed here",
+            hint=f"the manifest's {key} sets it" if (key := OURS[option]) else "leave it out; the install sets it",
         )
     option = _matching(arg, WEAKENING)
     if option and option not in allow:
         at.fail("args", f"{arg} weakens the node", hint=f"if that is wanted, say so: serve.allow: [{option}]")
 
 
-def _matching(arg: str, options: tuple[str, ...]) -> str | None:
+def _matching(arg: str, options: Collection[str]) -> str | None:
     """The one of ``options`` that ``arg`` names, in any spelling vLLM takes.
 
     vLLM's parser reads ``_`` as ``-``, takes ``--option=value`` and ``--option.key``, and, as argparse

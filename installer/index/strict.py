@@ -37,6 +37,8 @@ def parse_json(data: bytes, name: str) -> Value:
                 parse_constant=_no_float,
             ),
         )
+    except json.JSONDecodeError as error:
+        raise MalformedError(f"{name}: not JSON: {printable(str(error))[:200]}") from None
     except ValueError as error:
         raise MalformedError(f"{name}: {printable(str(error))[:200]}") from None
 
@@ -122,7 +124,7 @@ class Place:
         if value is None:
             self.fail(key, "not a whole number")
         if not least <= value <= most:
-            self.fail(key, f"{value} is not between {least} and {most}")
+            self.fail(key, f"{value} is not {least if least == most else f'between {least} and {most}'}")
         return value
 
     def boolean(self, key: str) -> bool:

@@ -15,6 +15,7 @@ from installer.index.sums import LARGEST_SUMS, SUMS_NAME, parse_sums
 from installer.trust.keys import LARGEST_KEY
 from installer.trust.medium import litter, open_folder, open_inner_folder, read_small, walk
 from installer.trust.signatures import (
+    HOW_TO_SIGN,
     MOST_SIGNERS,
     SIGNATURES_FOLDER,
     Anchors,
@@ -145,7 +146,7 @@ def _signature_names(folder: int) -> list[str]:
     try:
         found = open_inner_folder(SIGNATURES_FOLDER, folder, error=NotAuthenticError)
     except NotAuthenticError as error:
-        raise NotAuthenticError(f"{error}: the bundle is not signed") from error
+        raise NotAuthenticError(f"{error}: the bundle is not signed", hint=HOW_TO_SIGN) from error
     try:
         names = os.listdir(found)
     finally:

@@ -10,6 +10,7 @@ from installer.trust.keys import PublicKey, parse_public_key
 
 SIGNATURES_FOLDER = "signatures"
 MOST_SIGNERS = 16
+HOW_TO_SIGN = "`bundle sign DIR --key KEY` signs it where it was built"
 EXPLICIT = ("trusted key", "fingerprint")  # anchors that a person gave by another road than the medium
 _FILE_NAME = re.compile(r"([0-9a-f]{16})\.(sig|pub)")
 
@@ -118,5 +119,5 @@ def _wrong_key(signatures: Signatures, anchors: Anchors) -> NotAuthenticError:
 def _unsigned() -> NotAuthenticError:
     return NotAuthenticError(
         f"{SIGNATURES_FOLDER}/: the bundle is not signed",
-        hint="`bundle sign DIR --key KEY` signs it where it was built",
+        hint=HOW_TO_SIGN,
     )

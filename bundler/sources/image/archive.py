@@ -9,16 +9,16 @@ from bundler.archives import tar_members
 from bundler.cache import Cache
 from bundler.lock import LockedImage
 from bundler.manifest import ImageSpec
-from bundler.needs import Coming
+from bundler.needs import Coming, in_cache
 from bundler.progress import Advance, Meter
 from bundler.sources.image import taken_before
 from bundler.sources.image.docker_save.choosing import Choose, image_called
-from bundler.sources.image.docker_save.cutting import cut
+from bundler.sources.image.docker_save.cutting import OCI_LAYOUT, OciArchiveError, cut
 from bundler.sources.image.docker_save.documents import read_manifest
 from bundler.sources.image.layers.compression import GZIP, ZSTD
 from bundler.sources.image.layers.gunzip import Gunzip
 from bundler.sources.image.layout import Origin, Parts, lay_out
-from bundler.space import Need, demand_room
+from bundler.space import demand_room
 from installer.errors import AirgapError, DamagedError, UsageError
 
 _PIECE = 1 << 20  # bytes
@@ -39,10 +39,21 @@ def take_image(spec: ImageSpec, folder: Path, cache: Cache, meter: Meter) -> Loc
     except FileNotFoundError:
         raise UsageError(f"image: {path}: no such file", hint="see `image.path` in the manifest") from None
     except IsADirectoryError:
+        if (path / OCI_LAYOUT).is_file():
+            raise _oci(path, "folder", f"oci:{path}", spec.ref) from None
         raise UsageError(f"image: {path}: is a folder, not an archive", hint=_HINT) from None
+    except OciArchiveError:
+        raise _oci(path, "archive", f"oci-archive:{path}", spec.ref) from None
     except AirgapError as error:
         raise type(error)(f"{path}: {error}", hint=error.hint or _HINT) from error
     return lay_out(parts, Origin(spec.ref, f"file {spec.path}", _FIRST_USE), cache)
+
+
+def _oci(path: Path, form: str, at: str, reference: str) -> UsageError:
+    return UsageError(
+        f"image: {path}: an OCI {form}, and a docker-archive is read here",
+        hint=f"skopeo copy {at} docker-archive:NEW:{reference}",
+    )
 
 
 def announce(spec: ImageSpec, folder: Path, cache: Cache) -> tuple[Coming, ...]:
@@ -63,7 +74,7 @@ def _cut(path: Path, choose: Choose, cache: Cache, meter: Meter) -> Parts:
         file.seek(0)
         size = os.fstat(file.fileno()).st_size
         # What is packed already stays so, and what is not becomes smaller.
-        demand_room((Need(cache.folder, size, f"the image in {path.name}"),))
+        demand_room((in_cache(cache, size, f"the image in {path.name}"),))
         with meter(f"read {path.name}", size) as advance:
             pieces = _pieces(file, advance)
             parts = cut(_gunzipped(pieces) if start.startswith(GZIP) else pieces, cache, _unheard, choose)

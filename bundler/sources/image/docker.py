@@ -11,13 +11,13 @@ from docker.errors import APIError, DockerException, ImageNotFound
 
 from bundler.cache import Cache
 from bundler.lock import LockedImage
-from bundler.needs import Coming
+from bundler.needs import Coming, in_cache
 from bundler.progress import Meter
 from bundler.sources.image import taken_before
 from bundler.sources.image.configuration import demand_platform
 from bundler.sources.image.docker_save.cutting import cut
 from bundler.sources.image.layout import Origin, Parts, lay_out
-from bundler.space import Need, demand_room
+from bundler.space import demand_room
 from installer.errors import UnreachableError, printable
 
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -68,7 +68,7 @@ def take_from(daemon: Daemon, reference: str, cache: Cache, meter: Meter) -> Loc
 
 
 def _save(daemon: Daemon, reference: str, image: Found, cache: Cache, meter: Meter) -> Parts:
-    demand_room((Need(cache.folder, _packed_size(image), f"docker image {reference}"),))
+    demand_room((in_cache(cache, _packed_size(image), f"docker image {reference}"),))
     with meter(f"docker save {reference}", image.size) as advance:
         parts = cut(daemon.save(image.id), cache, advance)
     taken_before.remember(cache, image.id, parts)

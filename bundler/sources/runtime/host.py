@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bundler.cache import Cache, Stored
 from bundler.lock import LockedFile
+from bundler.progress import Tell
 from bundler.sources.runtime.interpreter import interpreter_files, version
 from bundler.sources.runtime.libraries import needed_libraries
 from bundler.sources.runtime.packing import NEEDED, finish, pack, place, prove, run_staged
@@ -16,10 +17,10 @@ from bundler.space import demand_room
 from installer.index.document import RUNTIME_NAME
 
 
-def pack_host(cache: Cache) -> LockedFile:
-    """The same Python and packages always give the same bytes."""
+def pack_host(cache: Cache, tell: Tell) -> LockedFile:
+    """The same Python and packages always give the same bytes. That it takes a while is told."""
     files = host_files()
-    packed = packed_once(files, version(), cache, lambda: _pack(files, cache))
+    packed = packed_once(files, version(), cache, lambda: _pack(files, cache, tell))
     return LockedFile(
         path=RUNTIME_NAME,
         kind="runtime",
@@ -30,8 +31,9 @@ def pack_host(cache: Cache) -> LockedFile:
     )
 
 
-def _pack(files: Mapping[str, Path], cache: Cache) -> Stored:
+def _pack(files: Mapping[str, Path], cache: Cache, tell: Tell) -> Stored:
     demand_room(room_to_pack(cache))
+    tell(f"runtime: packing Python {version()} of this machine")
     with staged(Path(tempfile.gettempdir())) as stage:
         place(files, stage)
         finish(stage)

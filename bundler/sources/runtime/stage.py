@@ -7,8 +7,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from bundler.cache import Cache
+from bundler.needs import in_cache
 from bundler.space import Need
 
 _PREFIX = "vllm-airgap-runtime-"
@@ -16,13 +18,19 @@ _PREFIX = "vllm-airgap-runtime-"
 _LOCK, _STAGE = "lock", "stage"
 
 
-_UNPACKED, _PACKED = 128 << 20, 48 << 20  # bytes; as of Python 3.12 they are 100 and 40 MB
+_UNPACKED: Final = 128 << 20  # bytes; as of Python 3.12 they are 100 and 40 MB
+MOST_PACKED: Final = 48 << 20
+
+
+def room_to_unpack() -> tuple[Need, ...]:
+    """For a runtime that is put together."""
+    below = Path(tempfile.gettempdir())
+    return (Need(below, _UNPACKED, "the runtime, unpacked,", lambda: "TMPDIR=DIR puts what is temporary elsewhere"),)
 
 
 def room_to_pack(cache: Cache) -> tuple[Need, ...]:
-    """For a runtime that is put together, and for the archive that it becomes."""
-    below = Path(tempfile.gettempdir())
-    return Need(below, _UNPACKED, "the runtime, unpacked,"), Need(cache.folder, _PACKED, "the runtime")
+    """And for the archive that it becomes."""
+    return *room_to_unpack(), in_cache(cache, MOST_PACKED, "the runtime")
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from bundler.archives import Entry, read_members
 from bundler.cache import Cache
 from bundler.elf import Elf
 from bundler.lock import LockedFile
+from bundler.progress import Tell
 from bundler.sources.model.endpoint import check_endpoint
 from bundler.sources.runtime.glibc import elf_files, refuse_newer_glibc
 from bundler.sources.runtime.interpreter import PYTHON, is_wanted
@@ -77,13 +78,14 @@ def portable_python(minor: str, target: Target, mirror: str) -> PortablePython:
     return PortablePython(f"{found.major}.{found.minor}.{found.micro}", url, sha256)
 
 
-def pack_standalone(minor: str, target: Target, fetch: Fetch, cache: Cache) -> LockedFile:
+def pack_standalone(minor: str, target: Target, fetch: Fetch, cache: Cache, tell: Tell) -> LockedFile:
     """Known by the build, as nobody else states the digest of what is packed here; what it is made of is pinned."""
     python = portable_python(minor, target, _mirror())
     wheels = wheels_for(minor)
     archive, *wheel_files = fetch(_pinned(python, wheels))
     archives = dict(zip(wheels, wheel_files, strict=True))
     demand_room(room_to_pack(cache))
+    tell(f"runtime: packing Python {python.version}")
     with staged(Path(tempfile.gettempdir())) as stage:
         fill(stage, python, archive, archives)
         check(stage, target)

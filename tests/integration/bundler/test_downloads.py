@@ -83,8 +83,9 @@ def test_a_locked_digest_that_is_no_longer_served_is_refused(site: Site, web: We
     for path in cached(site):
         path.unlink()
     web.files["/driver.run"] = b"#!/bin/sh\nanother"
-    with pytest.raises(DamagedError, match="expected"):
+    with pytest.raises(DamagedError, match="expected") as caught:
         site.build("second")
+    assert f"`bundle lock {site.manifest} --update driver` locks it as it is now" in caught.value.hint
 
 
 def test_a_wrong_digest_leaves_nothing_in_the_cache(site: Site, web: Web) -> None:

@@ -16,7 +16,7 @@ from bundler.http.transfer import Wanted, transfer
 from bundler.partials import holding, partial_key
 from bundler.progress import Advance, unwatched
 from installer.errors import DamagedError, EnvironmentProblemError, RefusedError, UnreachableError
-from tests.fakes.web import Reply, Request, Web
+from tests.fakes.web import Reply, Request, Web, by_the_book
 from tests.integration.http.getting import (
     CONTENT,
     DIGEST,
@@ -724,6 +724,19 @@ def test_a_second_mirror_goes_on_where_the_first_ended(web: Web, client: Client,
     assert web.sent == SIZE
 
 
+def test_a_file_that_changed_since_an_earlier_run_is_told_to_come_anew(
+    web: Web, client: Client, cache: Cache, unknown: Wanted, told: list[str]
+) -> None:
+    web.alter = lambda request, reply: replace(reply, cut=100_000) if request.number == 1 else Reply(502)
+    with pytest.raises(UnreachableError):
+        get(client, cache, unknown)
+    told.clear()
+    web.alter = by_the_book
+    web.files["/file"] = OTHER
+    assert get(client, cache, unknown) == OTHER
+    assert told == ["file: the server may have another file now, starting over"]
+
+
 def test_a_mirror_with_wrong_bytes_gives_way_to_the_next(
     web: Web, client: Client, cache: Cache, pinned: Wanted
 ) -> None:
@@ -743,6 +756,34 @@ def test_a_mirror_that_was_given_up_costs_the_next_file_nothing(
     assert len(pauses) == 5
     assert len(web.asked) == 6 + 3
     assert [line for line in told if "asking 127.0.0.1" in line] == told[-1:]
+
+
+def test_a_dead_mirror_is_told_once_however_many_files_find_out(
+    web: Web, client: Client, cache: Cache, told: list[str]
+) -> None:
+    """Two pauses that are felt, and where its files are asked for instead."""
+    together = threading.Barrier(4)
+
+    def wait_for_others(request: Request, reply: Reply) -> Reply:
+        if request.path.startswith("/good"):
+            return reply
+        together.wait(20)
+        return Reply(502)
+
+    web.files = {f"/good/{name}": name.encode() for name in "abcd"}
+    web.alter = wait_for_others
+    wanted = {name: (f"{web.other_url}/{name}", f"{web.url}/good/{name}") for name in "abcd"}
+
+    def fetch(name: str) -> None:
+        get(client, cache, Wanted(name, wanted[name], hashlib.sha256(name.encode()).hexdigest()))
+
+    threads = [threading.Thread(target=fetch, args=(name,)) for name in wanted]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(told) == 3
+    assert len(whole_files(cache)) == 4
 
 
 def test_the_only_server_is_asked_also_if_it_was_given_up(
@@ -778,5 +819,5 @@ def test_a_file_that_does_not_fit_is_not_begun(web: Web, client: Client, cache: 
     web.alter = lambda _, reply: replace(reply.saying(content_length=str(1 << 50)), cut=1000)
     with pytest.raises(EnvironmentProblemError, match=r"no room for 1024.0 TiB of file in") as caught:
         get(client, cache, unknown)
-    assert "bundle cache prune" in caught.value.hint
+    assert caught.value.hint == "VLLM_AIRGAP_CACHE=DIR puts the cache elsewhere"
     assert partial_files(cache) == []

@@ -1,6 +1,7 @@
 """The packed Python is unpacked and run: here, and in a root that holds glibc and nothing else."""
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -47,8 +48,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
 
 
 @pytest.fixture(scope="module")
-def packed(cache: Cache) -> LockedFile:
-    return pack_host(cache)
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def packed(cache: Cache, told: list[str]) -> LockedFile:
+    return pack_host(cache, told.append)
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +104,17 @@ def test_it_is_what_the_index_expects(packed: LockedFile) -> None:
     assert packed.size < LARGEST
 
 
+def test_what_takes_seconds_is_told_and_what_is_packed_already_is_not(
+    packed: LockedFile, cache: Cache, told: list[str]
+) -> None:
+    assert pack_host(cache, told.append) == packed
+    assert told == [f"runtime: packing Python {platform.python_version()} of this machine"]
+
+
 def test_packing_again_gives_the_same_bytes(packed: LockedFile, tmp_path: Path) -> None:
     code = (
         "import pathlib, sys; from bundler.cache import Cache; from bundler.sources.runtime.host import pack_host;"
-        "print(pack_host(Cache(pathlib.Path(sys.argv[1]))).sha256)"
+        "print(pack_host(Cache(pathlib.Path(sys.argv[1])), str).sha256)"
     )
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONHASHSEED": "7"}
     command = (sys.executable, "-W", "error", "-c", code, tmp_path / "cache")

@@ -32,6 +32,10 @@ print("verified")
 """
 
 
+def unheard(_line: str) -> None:
+    pass
+
+
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """By their digest."""
@@ -67,7 +71,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
 
 @pytest.fixture(scope="module")
 def packed(fetch: Fetch, cache: Cache) -> LockedFile:
-    return pack_standalone(MINOR, HERE, fetch, cache)
+    return pack_standalone(MINOR, HERE, fetch, cache, unheard)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +134,7 @@ def test_another_run_in_another_place_gives_the_same_bytes(
     shutil.copytree("/usr/share/zoneinfo/Etc", tmp_path / "elsewhere")
     monkeypatch.chdir(tmp_path / "elsewhere")
     monkeypatch.setenv("TZ", "Asia/Tokyo")
-    again = pack_standalone(MINOR, HERE, fetch, Cache(tmp_path / "cache"))
+    again = pack_standalone(MINOR, HERE, fetch, Cache(tmp_path / "cache"), unheard)
     assert again == packed
 
 
@@ -155,5 +159,5 @@ def test_nothing_in_it_needs_more_than_glibc(runtime: Path) -> None:
 
 def test_a_file_that_needs_a_newer_glibc_than_the_nodes_have_is_named(fetch: Fetch, tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match=r"runtime: \S+ needs glibc 2\.\d+, and target.glibc is 2\.17") as caught:
-        pack_standalone(MINOR, Target("x86_64", "2.17", "rpm"), fetch, Cache(tmp_path))
+        pack_standalone(MINOR, Target("x86_64", "2.17", "rpm"), fetch, Cache(tmp_path), unheard)
     assert caught.value.exit_code == 6

@@ -1,5 +1,6 @@
 """A whole build, with real files and without a network."""
 
+import json
 import os
 import stat
 import time
@@ -204,6 +205,27 @@ def test_the_same_sequence_with_other_content_is_refused(site: Site) -> None:
     assert not (site.folder / "second").exists()
     site.rewrite("sequence: 7", "sequence: 8")
     site.build("second")
+
+
+def test_other_content_of_a_signed_sequence_is_refused_before_anything_is_copied(site: Site) -> None:
+    site.build("first")
+    change(site)
+    cached = site.work.cache.path(locked_sha256(site, "driver/driver.run"))
+    cached.write_bytes(b"damaged, which copying would find out")
+    with pytest.raises(RefusedError, match="signed already, with other content"):
+        site.build("second")
+    assert site.told == []
+
+
+def test_a_lock_that_knows_the_signed_lists_alone_still_refuses_other_content(site: Site) -> None:
+    site.build("first")
+    path = lock_path(site.manifest)
+    document = json.loads(path.read_bytes())
+    del document["signed"]["outline"]
+    path.write_text(json.dumps(document))
+    change(site)
+    with pytest.raises(RefusedError, match="signed already, with other content"):
+        site.build("second")
 
 
 def change(site: Site) -> None:

@@ -41,20 +41,41 @@ def test_list_says_what_is_there(stored: Cache, capsys: pytest.CaptureFixture[st
     assert total == f"{stored.folder}: 2.9 KiB in 3 files"
 
 
+def test_list_tells_a_driver_from_a_layer(stored: Cache, capsys: pytest.CaptureFixture[str]) -> None:
+    driver, layer = put(stored, b"driver"), put(stored, b"layer")
+    url = {"url": "https://host/driver.run", "validator": '"1"', "sha256": driver.sha256, "size": 6}
+    stored.write_record(stored.folder / "urls/1.json", json.dumps(url).encode())
+    stored.write_record(stored.folder / f"layers/{layer.sha256}.json", b"{}")
+    assert run(("cache", "list")) == 0
+    out = capsys.readouterr().out
+    assert f"  {driver.sha256[:12]}  https://host/driver.run\n" in out
+    assert f"  {layer.sha256[:12]}  image layer\n" in out
+    assert "  partial  https://host/model.safetensors\n" in out
+
+
 def test_list_for_programs(stored: Cache, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(("cache", "list", "-o", "json")) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["folder"] == str(stored.folder)
     partial = next(file for file in document["files"] if file["partial"])
-    assert partial["url"] == "https://host/model.safetensors"
+    assert partial["origin"] == "https://host/model.safetensors"
     assert document["files"][0]["last_used"] == "2020-09-13T12:26:40Z"
 
 
 def test_prune_takes_what_is_old(stored: Cache, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(("cache", "prune", "--older-than", "30", "-y")) == 0
-    assert capsys.readouterr().out == f"{stored.folder}: 1 files removed, 2.9 KiB freed\n"
+    assert capsys.readouterr().out == f"{stored.folder}: 1 file removed, 2.9 KiB freed\n"
     assert names(stored) == [b"new"]
     assert (stored.partials / "key").exists()
+
+
+def test_prune_says_what_bundles_keep_on_the_disk(
+    stored: Cache, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bundle").hardlink_to(stored.path(put(stored, b"kept" * 1000).sha256))
+    assert run(("cache", "prune", "-y")) == 0
+    gone = "4 files removed, 3.0 KiB freed; 3.9 KiB are shared with bundles, which keep them"
+    assert capsys.readouterr().out == f"{stored.folder}: {gone}\n"
 
 
 def test_prune_takes_what_is_too_much(stored: Cache) -> None:
@@ -106,7 +127,7 @@ def test_what_is_idle_counts_among_what_is_freed(
     stored: Cache, idle: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(("cache", "prune", "--older-than", "30", "-y")) == 0
-    assert capsys.readouterr().out == f"{stored.folder}: 1 files removed, {in_units(3000 + 38)} freed\n"
+    assert capsys.readouterr().out == f"{stored.folder}: 1 file removed, {in_units(3000 + 38)} freed\n"
     assert [path for path in idle if path.exists()] == []
 
 

@@ -42,6 +42,15 @@ def test_help_is_there_for_every_command(capsys: Output) -> None:
     assert "--fingerprint" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("of", [(), ("cache",)])
+def test_no_summary_is_cut_in_a_terminal_of_80_columns(of: tuple[str, ...], capsys: Output) -> None:
+    assert run((*of, "-h")) == 0
+    _, _, commands = capsys.readouterr().out.partition("Commands:\n")
+    assert commands
+    assert "..." not in commands
+    assert max(map(len, commands.splitlines())) < 80
+
+
 def test_every_part_that_can_be_updated_is_named(capsys: Output) -> None:
     assert run(("lock", "-h")) == 0
     said = " ".join(capsys.readouterr().out.split())
@@ -126,6 +135,13 @@ def test_a_fingerprint_is_all_of_its_digits(out: str, digits: str) -> None:
 def test_a_key_that_is_none_is_no_anchor(site: Site, out: str) -> None:
     assert run(("verify", out, "--trusted-key", str(site.manifest))) == 3
     assert run(("verify", out, "--trusted-key", "none")) == 2
+
+
+def test_verify_of_an_unsigned_bundle_says_how_to_sign(site: Site, capsys: Output) -> None:
+    out = str(site.build_unsigned("unsigned").folder)
+    for anchor in ((), ("--trusted-key", str(site.public_key))):
+        assert run(("verify", out, *anchor)) == 3
+        assert "hint: `bundle sign DIR --key KEY` signs it where it was built" in capsys.readouterr().err
 
 
 def test_verify_of_no_bundle(tmp_path: Path) -> None:
@@ -217,6 +233,13 @@ def test_keygen_makes_an_unencrypted_key_where_it_is_told_to(tmp_path: Path) -> 
     assert b"ENCRYPTED" not in name.with_suffix(".key").read_bytes()
 
 
+def test_a_passphrase_file_that_holds_none_says_what_it_should(tmp_path: Path, capsys: Output) -> None:
+    (tmp_path / "empty").touch()
+    for name in ("none", "empty"):
+        assert run(("keygen", str(tmp_path / "k"), "--passphrase-file", str(tmp_path / name))) == 2
+        assert "hint: --passphrase-file names a file whose first line is the passphrase\n" in capsys.readouterr().err
+
+
 def test_keygen_takes_one_word_about_the_passphrase(tmp_path: Path, capsys: Output) -> None:
     phrase = tmp_path / "phrase"
     phrase.write_text("open sesame\n")
@@ -283,12 +306,22 @@ def test_what_the_system_refuses_is_7(
     assert str(raised.strerror) in capsys.readouterr().err
 
 
-def test_a_stopped_command_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("raised", "code", "word"),
+    [(KeyboardInterrupt(), 130, "interrupted"), (SystemExit(143), 143, "terminated")],
+)
+def test_a_stopped_command_says_so(
+    raised: BaseException, code: int, word: str, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
     def stop(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+        raise raised
 
     monkeypatch.setattr(making_commands.init, "callback", stop)
-    assert run(("init",)) == 130
+    assert run(("init",)) == code
+    assert capsys.readouterr().err.splitlines()[-1] == word
+    monkeypatch.setattr(making_commands.lock, "callback", stop)
+    assert run(("lock", "m.yaml")) == code
+    assert capsys.readouterr().err.splitlines()[-1] == f"{word}; the same command goes on where this one ended"
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,16 +6,18 @@ import re
 import sys
 import termios
 import threading
+from collections.abc import Callable
 
 import pytest
 
 from bundler.console import Console, show_error
-from bundler.console.bars import Bars
+from bundler.console.bars import Bars, label_of
 from bundler.console.lines import Lines
 from bundler.console.words import in_minutes, percent, underway
 from bundler.progress import counting
 from bundler.sizes import in_units, parse_size, part_in_units
 from installer.errors import DamagedError
+from tests.fakes.screen import shown
 
 
 class Clock:
@@ -96,17 +98,63 @@ def test_bars_show_each_item_and_leave_a_line() -> None:
     assert "\x1b[3" not in stream.getvalue()  # no colour
 
 
-@pytest.mark.parametrize("columns", [40, 59, 60, 80, 200])
-def test_a_bar_fits_its_terminal(columns: int) -> None:
+def written_to_terminal(columns: int, write: Callable[[Bars], None]) -> str:
     ours, theirs = os.openpty()
     termios.tcsetwinsize(theirs, (24, columns))
     with os.fdopen(ours, "rb", buffering=0) as screen, os.fdopen(theirs, "w") as terminal:
-        with Bars(terminal)("model/a-{0}-" + "x" * 90 + "-00001-of-00005.safetensors", 5 << 40) as advance:
+        write(Bars(terminal))
+        terminal.write("\0")
+        terminal.flush()
+        written = b""
+        while not written.endswith(b"\0"):
+            written += screen.read(1 << 16)
+    return written[:-1].decode()
+
+
+@pytest.mark.parametrize("columns", [40, 59, 60, 80, 200])
+def test_a_bar_and_its_last_line_fit_their_terminal(columns: int) -> None:
+
+    def write(bars: Bars) -> None:
+        with bars("model/a-{0}-" + "x" * 90 + "-00001-of-00005.safetensors", 5 << 40) as advance:
             advance(1)
-        shown = [line.rstrip() for line in re.split(r"[\r\n]|\x1b\[A", screen.read(1 << 16).decode()) if "/s" in line]
-    assert shown
-    assert all(len(line) < columns for line in shown)
-    assert all(".." in line and "safetensors" in line for line in shown)
+
+    lines = [line.rstrip() for line in re.split(r"[\r\n]|\x1b\[A", written_to_terminal(columns, write))]
+    bars = [line for line in lines if "/s" in line]
+    assert bars
+    assert all(line.startswith("a-(0)-xx") and ".." in line for line in bars)
+    assert [line for line in lines if "a-{0}-x" in line and line.endswith(" 1 B in 0.0 s")]
+    assert all(len(line) < columns for line in lines)
+
+
+def test_bars_that_end_together_leave_whole_lines() -> None:
+    """The sum ends in the last step of the last file, whose bar stands below it."""
+
+    def write(bars: Bars) -> None:
+        total = bars("total", 4096)
+        advance_all = total.__enter__()
+        with bars("driver/x.run", 4096) as advance:
+            advance(4096)
+            advance_all(4096)
+            total.__exit__(None, None, None)
+
+    lines = [line for line in shown(written_to_terminal(80, write), 80) if line]
+    assert [line.partition(":")[0] for line in lines] == ["total", "driver/x.run"]
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("packages/kernel-devel-3.10.0-1160.el7.x86_64.rpm", "kernel-devel-3.10.0-.."),
+        ("model/org/tiny/model-00001-of-00005.safetensors", "model-00001-of-00005.."),
+        ("model model-00002-of-00005.safetensors", "model-00002-of-00005.."),
+        ("registry.example/vllm/vllm-openai:v0.6.4 layer 3/12", "vllm-open.. layer 3/12"),
+        ("runtime: cryptography-46.0.1-cp311-abi3.whl", "cryptography-46.0.1-.."),
+        ("read vllm-openai.tar", "read vllm-openai.tar"),
+        ("driver", "driver"),
+    ],
+)
+def test_what_a_bar_has_no_room_for_is_not_what_tells_it_from_others(name: str, label: str) -> None:
+    assert label_of(name, 22) == label.ljust(22)
 
 
 def test_bars_of_threads_that_hang_are_closed_too() -> None:
@@ -141,6 +189,17 @@ def test_what_was_there_before_is_done_from_the_start() -> None:
             advance(3072)
         progress.close()
         assert "driver: 4.0 KiB, 3.0 KiB of it in 0." in stream.getvalue()
+
+
+def test_what_was_given_up_and_came_again_is_no_part_of_what_was_there() -> None:
+    for make in (Bars, Lines):
+        stream = io.StringIO()
+        progress = make(stream)
+        with progress("driver", 4096, done=1024) as advance:
+            advance(-1024)
+            advance(4096)
+        progress.close()
+        assert "driver: 4.0 KiB in 0." in stream.getvalue()
 
 
 def test_a_bar_that_starts_over_goes_back() -> None:

@@ -1,5 +1,6 @@
 """What is in the cache, and what may go."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -10,7 +11,7 @@ from bundler.cache import Cache
 from bundler.holdings import Holding, beyond_size, holdings, remove, unused_since
 from bundler.partials import Origin, holding
 from installer.errors import LockedError
-from tests.unit.bundler.making import put
+from tests.unit.bundler.making import Site, put
 
 DAY = 24 * 3600
 
@@ -32,7 +33,36 @@ def test_entries_and_partial_files_the_longest_unused_first(cache: Cache) -> Non
         partial.append(memoryview(b"part"))
     found = holdings(cache)
     assert [(h.name, h.size, h.whole) for h in found] == [(old, 5, True), (new, 3, True), ("key", 4, False)]
-    assert found[-1].url == "https://host/x"
+    assert found[-1].origin == "https://host/x"
+
+
+def test_an_entry_is_known_by_where_it_came_from_or_what_it_is(cache: Cache) -> None:
+    with holding(cache, "key", lambda: None) as partial:
+        partial.came_from(Origin("https://me:geheim@host/driver.run?token=geheim", "", 6))
+        partial.append(memoryview(b"driver"))
+        driver = partial.keep(hashlib.sha256(b"driver").hexdigest())
+    old, layer, config, runtime, other = (put(cache, name) for name in (b"old", b"layer", b"config", b"rt", b"other"))
+    record(cache, "urls/1.json", {"url": "https://host/old.rpm", "validator": '"1"', "sha256": old.sha256, "size": 3})
+    record(cache, f"layers/{layer.sha256}.json", {"recipe": 1})
+    record(cache, "docker/1.json", {"config": config.sha256, "layers": [{"sha256": layer.sha256}]})
+    record(cache, "runtimes/1.json", {"sha256": runtime.sha256, "size": 2})
+    record(cache, "urls/broken.json", [])
+    assert {held.name: held.origin for held in holdings(cache)} == {
+        driver.sha256: "https://host/driver.run",
+        old.sha256: "https://host/old.rpm",
+        layer.sha256: "image layer",
+        config.sha256: "image configuration",
+        runtime.sha256: "runtime",
+        other.sha256: "",
+    }
+    remove(cache, [held for held in holdings(cache) if held.name == driver.sha256])
+    assert not [path for path in (cache.folder / "origins").rglob("*") if path.is_file()]
+
+
+def test_a_file_of_this_machine_is_known_by_its_path(site: Site) -> None:
+    site.build()
+    origins = {held.origin for held in holdings(site.work.cache)}
+    assert {f"file://{site.folder}/{name}" for name in ("driver.run", "docker.tgz", "toolkit.tar.gz")} <= origins
 
 
 def test_using_an_entry_makes_it_young_and_leaves_its_date(cache: Cache) -> None:

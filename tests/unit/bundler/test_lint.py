@@ -120,11 +120,49 @@ def test_text_names_the_rule_and_the_remedy(site: Site, capsys: Output) -> None:
     assert lines[at + 1].startswith("fix: ")
 
 
+def test_a_remedy_for_a_model_folder_names_no_key_that_only_hubs_have(site: Site) -> None:
+    (site.model / "x.bin").touch()
+    (site.model / "tokenizer.json").unlink()
+    fixes = {finding.rule: finding.fix for finding in errors(site)}
+    assert fixes["model-pickle"] == "if nothing needs it, remove it from the folder; else: model.allow: [pickle]"
+    assert fixes["model-tokenizer"] == "the download is not complete"
+    site.rewrite("path: tiny-model", "path: tiny-mdoel")
+    assert all("exclude" not in finding.fix for finding in errors(site))
+
+
+@pytest.mark.parametrize(
+    ("url", "fix"),
+    [
+        ("driver.rnu", "correct the path; it starts at the manifest's folder"),
+        ("file:///nowhere/driver.run", "correct the path"),
+        ("/nowhere/driver.run", "correct the path"),
+    ],
+)
+def test_only_a_relative_path_starts_at_the_manifest(site: Site, url: str, fix: str) -> None:
+    site.rewrite("driver.run", url)
+    (problem,) = errors(site)
+    assert (problem.rule, problem.fix) == ("missing-file", fix)
+
+
+def test_the_command_that_is_named_can_be_typed(site: Site) -> None:
+    site.build()
+    site.rewrite("27.4.0", "27.5.0")
+    (stale,) = [finding for finding in found(site) if finding.rule == "lock-stale"]
+    assert stale.fix == f"`bundle lock {site.manifest}` does so now"
+
+
+def test_sizes_that_do_not_fit_are_answered_with_those_that_would(site: Site) -> None:
+    site.rewrite("name: tiny\n", "name: tiny\nserve: {tensor_parallel_size: 3}\ncluster: {nodes: 2}\n")
+    (problem,) = errors(site)
+    assert problem.fix.startswith("take tensor_parallel_size ")
+    assert problem.fix.endswith("or correct cluster.nodes and cluster.gpus_per_node")
+
+
 def test_json_is_one_document_of_a_fixed_shape(site: Site, capsys: Output) -> None:
     (site.model / "x.bin").touch()
     assert run(("lint", str(site.manifest), "-o", "json")) == 6
     document = json.loads(capsys.readouterr().out)
-    assert set(document) == {"schema", "errors", "warnings", "backend", "findings"}
+    assert set(document) == {"schema", "errors", "warnings", "backend", "findings", "unchecked"}
     assert (document["schema"], document["errors"], document["backend"]) == (1, 1, None)
     assert document["errors"] + document["warnings"] == len(document["findings"])
     assert [set(finding) for finding in document["findings"]] == [KEYS] * len(document["findings"])
@@ -136,7 +174,7 @@ def refusal(site: Site, capsys: Output, code: int) -> list[dict[str, object]]:
     """The findings of a document that is printed although there was nothing to judge."""
     assert run(("lint", str(site.manifest), "-o", "json")) == code
     document = json.loads(capsys.readouterr().out)
-    assert set(document) == {"schema", "errors", "warnings", "backend", "findings"}
+    assert set(document) == {"schema", "errors", "warnings", "backend", "findings", "unchecked"}
     findings: list[dict[str, object]] = document["findings"]
     assert (document["errors"], document["warnings"], document["backend"]) == (len(findings), 0, None)
     for finding in findings:
@@ -204,4 +242,18 @@ def test_the_backend_is_said_once_the_image_is_known(site: Site, capsys: Output)
 def test_warnings_never_fail(site: Site, capsys: Output) -> None:
     site.rewrite("version: 1.17.8", "version: 1.17.3")
     assert run(("lint", str(site.manifest))) == 0
-    assert "warning [toolkit-cves] toolkit.version: " in capsys.readouterr().err
+    written = capsys.readouterr()
+    assert "warning [toolkit-cves] toolkit.version: " in written.err
+    assert "no problem" not in written.out
+    assert f"{site.manifest}: no errors, 3 warnings\n" in written.out
+
+
+def test_what_was_not_checked_is_said(site: Site, capsys: Output) -> None:
+    assert run(("lint", str(site.manifest))) == 0
+    assert "not checked: the image: vllm:small does not tell its version" in capsys.readouterr().out
+    assert run(("lint", str(site.manifest), "-o", "json")) == 0
+    (unchecked,) = json.loads(capsys.readouterr().out)["unchecked"]
+    assert unchecked.startswith("the image: ")
+    site.build()
+    assert run(("lint", str(site.manifest))) == 0
+    assert "not checked" not in capsys.readouterr().out

@@ -97,7 +97,7 @@ def test_other_encodings_are_refused() -> None:
         ("sequence: 7", "sequenze: 7", "sequenze: unknown key"),
         ("sequence: 7", "sequence: 0", "sequence: 0 is not between"),
         ("sequence: 7", "sequence: one", "sequence: not a whole number"),
-        ("sequence: 7", "format: 2", "format: 2 is not between 1 and 1"),
+        ("sequence: 7", "format: 2", "format: 2 is not 1"),
         ("sequence: 7", "serve: {port: 22}", "serve.port: 22 is not between"),
         ("sequence: 7", "serve: {port: 65536}", "serve.port: 65536 is not between"),
         ("sequence: 7", "serve: {port: [1]}", "serve.port: not a whole number"),
@@ -117,7 +117,7 @@ def test_other_encodings_are_refused() -> None:
             "packages[0].kernels: 'new' is not a kernel release",
         ),
         ("sequence: 7", "files: [{url: a}]", "files[0].name: missing"),
-        ("sequence: 7", "files: [{url: a, name: ../a}]", "files[0].name: a component is not"),
+        ("sequence: 7", "files: [{url: a, name: ../a}]", "files[0].name: a component has a sign other than"),
         ("sequence: 7", "files: [{url: a, name: x/a}, {url: b, name: X/a}]", "files: file names"),
         ("sequence: 7", "target: {arch: aarch64}", "target.arch: 'aarch64' is not one of x86_64"),
         ("name: tiny", "name: Tiny", "name: 'Tiny' is not a name"),
@@ -235,3 +235,36 @@ def test_what_only_follows_from_a_mistake_is_not_told() -> None:
 def test_a_serve_port_is_only_compared_where_both_are_ports() -> None:
     with pytest.raises(UsageError, match=r"^site/m\.yaml: cluster\.port: not a whole number$"):
         parse(SMALLEST + "cluster: {port: x}\nserve: {port: 6379}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_named"),
+    [
+        ("cluster: {nodes: two}", False),
+        ("cluster: {gpu: T44}", False),
+        ("serve: {port: 6379}", False),
+        ("driver: {url: x}", True),
+        ("driver: 550", True),
+    ],
+)
+def test_the_commented_manifest_is_named_where_it_helps(text: str, *, is_named: bool) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(SMALLEST + text + "\n")
+    assert ("bundle init" in caught.value.hint) == is_named
+
+
+@pytest.mark.parametrize(
+    ("arg", "key"),
+    [
+        ("--tensor-parallel-size=2", "serve.tensor_parallel_size"),
+        ("-tp", "serve.tensor_parallel_size"),
+        ("--served_model_name", "serve.name"),
+        ("--nnodes", "cluster.nodes"),
+        ("--headless", ""),
+    ],
+)
+def test_an_option_that_a_key_sets_is_answered_with_that_key(arg: str, key: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(SMALLEST + f"serve: {{args: [{arg}]}}\n")
+    assert str(caught.value) == f"site/m.yaml: serve.args: {arg.partition('=')[0]} cannot be passed here"
+    assert caught.value.hint == (f"the manifest's {key} sets it" if key else "leave it out; the install sets it")

@@ -48,7 +48,7 @@ def test_a_whole_one_becomes_an_entry(cache: Cache) -> None:
         partial.append(memoryview(TEXT))
         stored = partial.keep(DIGEST)
     assert (stored.sha256, stored.size) == (DIGEST, len(TEXT))
-    assert files(cache) == [cache.path(DIGEST)]
+    assert files(cache) == [cache.folder / f"origins/{DIGEST}.json", cache.path(DIGEST)]
     assert cache.path(DIGEST).stat().st_mode & 0o777 == 0o644
 
 

@@ -1,13 +1,14 @@
 """A plan is read off the lock: what comes from where, what is here already, what each node needs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bundler.build import lock_manifest
 from bundler.cli import run
-from bundler.lock import Lock, lock_path, read_lock
+from bundler.lock import Lock, lock_path, read_lock, write_lock
 from bundler.manifest import read_manifest
 from bundler.plan import Plan, plan
 from installer.errors import UsageError
@@ -65,7 +66,16 @@ def test_a_node_needs_room_for_the_files_and_for_what_becomes_of_them(site: Site
 def test_it_needs_a_lock(site: Site) -> None:
     with pytest.raises(UsageError, match="no lock yet") as error:
         planned(site)
-    assert error.value.hint == "bundle lock tiny.yaml"
+    assert error.value.hint == f"bundle lock {site.manifest}"
+
+
+def test_a_lock_that_lacks_parts_is_not_called_none(site: Site) -> None:
+    lock = locked(site)
+    part = replace(lock, parts={"driver": lock.parts["driver"]}, backend=None)
+    write_lock(lock_path(site.manifest), part)
+    with pytest.raises(UsageError, match="the lock is not whole yet: it lacks runtime, docker, toolkit") as error:
+        planned(site)
+    assert error.value.hint == f"bundle lock {site.manifest}"
 
 
 def test_it_needs_a_lock_of_this_manifest(site: Site) -> None:
@@ -98,3 +108,16 @@ def test_the_command_prints_it(site: Site, capsys: pytest.CaptureFixture[str], m
 
 def test_without_a_lock_the_command_is_2(site: Site) -> None:
     assert run(("plan", str(Path(site.manifest)))) == 2
+
+
+def test_without_a_lock_a_program_finds_one_document(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(("plan", str(site.manifest), "-o", "json")) == 2
+    written = capsys.readouterr()
+    document = json.loads(written.out)
+    assert document == {
+        "schema": 1,
+        "error": "there is no lock yet",
+        "hint": f"bundle lock {site.manifest}",
+        "exit_code": 2,
+    }
+    assert "error: there is no lock yet" in written.err

@@ -52,8 +52,34 @@ def test_a_passphrase_protects_the_key(tmp_path: Path) -> None:
     pair = make_key_pair(tmp_path / "k", b"open sesame")
     assert b"ENCRYPTED" in pair.private.read_bytes()
     assert load_key(pair.private, lambda: b"open sesame").public.fingerprint == pair.fingerprint
-    with pytest.raises(UsageError, match="passphrase is wrong"):
+    with pytest.raises(UsageError, match="the passphrase is wrong") as caught:
         load_key(pair.private, lambda: b"wrong")
+    assert caught.value.hint == "type it again, or pass --passphrase-file FILE"
+
+
+def test_a_public_key_is_called_one(tmp_path: Path) -> None:
+    pair = make_key_pair(tmp_path / "k", b"")
+    with pytest.raises(UsageError, match="a public key, which signs nothing") as caught:
+        load_key(pair.public, nobody)
+    assert caught.value.hint == f"name the private one, {pair.private} perhaps"
+
+
+def test_a_key_pair_needs_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="keys: no such folder") as caught:
+        make_key_pair(tmp_path / "keys/release", b"")
+    assert caught.value.hint == f"mkdir -p {tmp_path}/keys"
+
+
+@pytest.mark.parametrize("name", ["rel2", "rel2.key", "rel2.pub"])
+def test_the_ending_of_a_key_is_not_doubled(tmp_path: Path, name: str) -> None:
+    pair = make_key_pair(tmp_path / name, b"")
+    assert (pair.private.name, pair.public.name) == ("rel2.key", "rel2.pub")
+
+
+def test_a_folder_that_is_no_bundle_is_not_signed(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no bundle: it has no SHA256SUMS") as caught:
+        read_lists(tmp_path)
+    assert caught.value.hint == "name the folder that `bundle build` made"
 
 
 @pytest.mark.parametrize(
@@ -72,6 +98,9 @@ def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
     for name in ("k", "none"):
         with pytest.raises(UsageError):
             load_key(tmp_path / name, nobody)
+    with pytest.raises(UsageError, match="not a private key") as caught:
+        load_key(tmp_path / "k", nobody)
+    assert caught.value.hint == "`bundle keygen NAME` makes NAME.key"
 
 
 def carried(site: Site) -> Path:

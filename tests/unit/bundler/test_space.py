@@ -12,8 +12,9 @@ from bundler.cache import Cache
 from bundler.cloning import can_clone
 from bundler.lock import LockedFile, lock_path
 from bundler.manifest import Manifest, read_manifest
-from bundler.needs import Coming, needs_of_bundle, needs_of_fetching
+from bundler.needs import Coming, in_bundle, in_cache, needs_of_bundle, needs_of_fetching
 from bundler.partials import holding
+from bundler.sources.parts import SOURCES
 from bundler.sources.url import to_be_copied
 from bundler.space import Need, Room, demand_room, shortages
 from bundler.workplace import Found, Workplace
@@ -21,6 +22,7 @@ from installer.errors import EnvironmentProblemError
 from tests.unit.bundler.making import Site, find_image, stored_file
 
 GIB = 1 << 30
+LONG_AGO = 1_600_000_000  # seconds since 1970
 CACHE, OUT = Path("/cache"), Path("/out")
 
 
@@ -43,25 +45,43 @@ def test_what_fits_is_no_problem() -> None:
 
 
 def test_every_disk_that_is_too_small_is_named_with_its_numbers() -> None:
-    cache, out = shortages(needs(11, 25), two_disks)
-    assert (
-        cache == "no room for 11.0 GiB of what is to be fetched in /cache: 10.0 GiB are free there, 1.1 GiB too little"
+    cache, out = (shortage.words for shortage in shortages(needs(11, 25), two_disks))
+    assert cache == (
+        "no room for 11.0 GiB of what is to be fetched in /cache: 10.0 GiB are free there, "
+        "of which 64.0 MiB stay free, 1.1 GiB too little"
     )
     assert out.startswith("no room for 25.0 GiB of the bundle in /out: 20.0 GiB are free there")
 
 
 def test_two_needs_on_one_disk_add_up() -> None:
     (problem,) = shortages(needs(11, 12), one_disk)
-    assert problem.startswith(
+    assert problem.words.startswith(
         "no room for 11.0 GiB of what is to be fetched in /cache and 12.0 GiB of the bundle in /out"
     )
 
 
-def test_the_error_names_the_command_to_type(tmp_path: Path) -> None:
-    demand_room([Need(tmp_path / "still" / "to be made", 1, "the bundle")])
+def hint_of(*wanted: Need) -> str:
     with pytest.raises(EnvironmentProblemError, match="no room for") as caught:
-        demand_room([Need(tmp_path, 1 << 60, "the bundle")])
-    assert "bundle cache prune" in caught.value.hint
+        demand_room(wanted)
+    return caught.value.hint
+
+
+def test_the_error_names_what_can_be_typed_and_helps(cache: Cache, tmp_path: Path) -> None:
+    demand_room([in_bundle(tmp_path / "still" / "to be made", 1)])
+    elsewhere = "VLLM_AIRGAP_CACHE=DIR puts the cache elsewhere"
+    assert hint_of(in_cache(cache, 1 << 60, "the driver")) == elsewhere
+    assert hint_of(in_bundle(tmp_path, 1 << 60)) == "-o DIR puts the bundle elsewhere"
+    old = cache.path(stored_file(cache, "a", "driver", b"x" * 2048).sha256)
+    assert hint_of(in_cache(cache, 1 << 60, "the driver")) == elsewhere
+    os.utime(old, (LONG_AGO, LONG_AGO))
+    prune = f"`bundle cache prune --older-than 30` frees 2.0 KiB; {elsewhere}"
+    assert hint_of(in_cache(cache, 1 << 60, "the driver"), in_bundle(tmp_path, 0)) == prune
+    assert hint_of(in_cache(cache, 0, "nothing"), in_bundle(tmp_path, 1 << 60)).startswith(prune)
+
+
+def test_the_runtime_is_of_the_bundle_before_it_is_made(site: Site) -> None:
+    announced = SOURCES["runtime"](read_manifest(site.manifest), site.work)
+    assert [file.path for file in announced.files] == ["runtime.tar.gz"]
 
 
 def test_what_an_earlier_run_left_is_not_needed_again(cache: Cache) -> None:

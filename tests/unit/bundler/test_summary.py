@@ -6,6 +6,7 @@ import pytest
 
 from bundler.cli.summary import show_built
 from bundler.console import Console
+from bundler.sizes import in_units
 from tests.unit.bundler.making import Site
 
 
@@ -18,6 +19,7 @@ def test_a_build_says_what_came_from_where(site: Site, capsys: pytest.CaptureFix
     show_built(site.build("first"), 61.25, console)
     first = lines(capsys.readouterr().out)
     assert first["from the cache"] == first["fetched"] == "0 B"
+    assert first["of this machine"] == first["size"].partition(" in ")[0]
     assert first["time"] == "61.2 s"
     there = {path.name for path in (site.folder / "cache/sha256").rglob("*")}
     again = site.build("second")
@@ -27,6 +29,7 @@ def test_a_build_says_what_came_from_where(site: Site, capsys: pytest.CaptureFix
     assert again.cached == sum(file.size for file in cached) > 0
     assert {file.kind for file in again.sealed.index.files} - {file.kind for file in cached} == {"runtime", "launcher"}
     assert second["from the cache"] != "0 B"
+    assert second["of this machine"] == in_units(again.size - again.cached)
     assert second["size"] == first["size"]
 
 

@@ -77,6 +77,17 @@ def test_inspect_does_not_hide_a_version_that_nothing_tells(out: Path) -> None:
     assert dict(describe(replace(index, image=image)))["holds"] == "cuda 12.4.1, vllm of unknown version"
 
 
+def test_inspect_tells_all_that_the_server_is_told(out: Path) -> None:
+    index = read_index(out)
+    serve = replace(index.serve, args=("--dtype", "half", "--chat-template", "/files/a b"), max_model_len=4096)
+    said = dict(describe(replace(index, serve=serve)))
+    assert said["serve"] == "tiny-model, tp 1, pp 1, max_model_len 4096, gpu_memory_utilization 0.90, port 8000"
+    assert said["serve args"] == "--dtype half --chat-template '/files/a b'"
+    plain = dict(describe(index))
+    assert "max_model_len chosen by vLLM" in plain["serve"]
+    assert plain["serve args"] == "none"
+
+
 def test_inspect_tells_what_is_in_it(out: Path) -> None:
     said = dict(describe(read_index(out)))
     assert said["version"] == "7 (sequence 7)"

@@ -25,6 +25,12 @@ from installer.errors import DamagedError, printable
 
 _LARGEST_DOCUMENT = 16 << 20  # bytes; what is longer and no layer belongs to nothing we want
 _MOST_DOCUMENTS = 64 << 20  # bytes of all of them, for they are held until the end
+_MANIFEST = "manifest.json"
+OCI_LAYOUT = "oci-layout"  # that a folder or archive has this layout, by OCI's specification
+
+
+class OciArchiveError(DamagedError):
+    """An image as OCI lays it out, and as docker before 25 cannot load it."""
 
 
 def cut(stream: Iterable[bytes], cache: Cache, advance: Advance, choose: Choose = only_image) -> Parts:
@@ -65,7 +71,9 @@ class _Cutter:
             self._take_file(name, member.size, source)
 
     def parts(self, choose: Choose) -> Parts:
-        image = choose(read_manifest(self._document("manifest.json")))
+        if OCI_LAYOUT in self._documents and _MANIFEST not in self._documents:
+            raise OciArchiveError("docker save: an OCI archive, without docker's own manifest.json")
+        image = choose(read_manifest(self._document(_MANIFEST)))
         config = self._document(image.config)
         cuts = [self._cut(name) for name in image.layers]
         configuration = read_configuration(config)

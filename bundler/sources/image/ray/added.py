@@ -10,7 +10,7 @@ from bundler.cache import Stored
 from bundler.http.transfer import Wanted, transfer
 from bundler.lock import LockedFile, LockedImage
 from bundler.manifest import Manifest
-from bundler.needs import needs_of_fetching
+from bundler.needs import in_cache, needs_of_fetching
 from bundler.sources.image.configuration import read_configuration
 from bundler.sources.image.inside import fold
 from bundler.sources.image.layers import records
@@ -19,7 +19,7 @@ from bundler.sources.image.layers.reader import LayerReader
 from bundler.sources.image.layout import Layer, Origin, Parts, lay_out
 from bundler.sources.image.ray.layer import home_of, make_layer
 from bundler.sources.image.ray.wheels import RAY, refusal, wheels_for
-from bundler.space import Need, demand_room
+from bundler.space import demand_room
 from bundler.wheels import Wheel
 from bundler.workplace import Workplace
 
@@ -45,7 +45,7 @@ def add_ray(image: LockedImage, work: Workplace, table: Callable[[str], Sequence
         raise problem
     wheels = [wheel for wheel in table(inside.python) if wheel.name not in inside.installed]
     added_size = sum(wheel.size for wheel in wheels)  # about that, as both are packed
-    room = (*needs_of_fetching(wheels, work.cache), Need(work.cache.folder, added_size, "the layer with Ray"))
+    room = (*needs_of_fetching(wheels, work.cache), in_cache(work.cache, added_size, "the layer with Ray"))
     demand_room(room)
     paths = [_fetch(wheel, work) for wheel in wheels]
     with work.meter(_ADDED, None) as advance:

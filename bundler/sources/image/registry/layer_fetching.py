@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from bundler.cache import Cache, Stored
-from bundler.http.transfer import Wanted, transfer
+from bundler.http.transfer import Wanted
 from bundler.needs import needs_of_fetching
 from bundler.parallel import in_parallel
 from bundler.progress import Meter
 from bundler.sources.image.layers import records
 from bundler.sources.image.layers.reader import LayerReader
 from bundler.sources.image.layers.unpacked import LayerRead
+from bundler.sources.image.registry.blobs import fetch_blob
 from bundler.sources.image.registry.endpoints import Endpoints
 from bundler.space import demand_room
 from bundler.totals import with_total
@@ -37,7 +38,7 @@ def fetch_layers(image: str, layers: Sequence[Stored], endpoints: Endpoints, wor
     missing = [one for one in dict.fromkeys(layers) if one.sha256 not in work.cache]
 
     def fetch(layer: Stored, meter: Meter) -> None:
-        transfer(_wanted(image, layer, layers, endpoints), work.client, work.cache, meter)
+        fetch_blob(_wanted(image, layer, layers, endpoints), work, meter)
 
     demand_room(needs_of_fetching(missing, work.cache))
     with with_total(layers, work.cache, work.meter) as meter:
@@ -61,10 +62,10 @@ def _wanted(image: str, layer: Stored, layers: Sequence[Stored], endpoints: Endp
 
 def _take(wanted: Wanted, work: Workplace, meter: Meter) -> LayerRead:
     if known := records.recall(work.cache, wanted.sha256):  # its bytes have gone, what they were is known
-        transfer(wanted, work.client, work.cache, meter)
+        fetch_blob(wanted, work, meter)
         return known
     with _reading(wanted.what) as watch:
-        transfer(wanted, work.client, work.cache, meter, watch.start)
+        fetch_blob(wanted, work, meter, watch.start)
         read = watch.finish()
     records.remember(work.cache, wanted.sha256, read)
     return read

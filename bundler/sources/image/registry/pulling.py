@@ -82,8 +82,9 @@ def _coming(blob: Stored, at: Endpoint) -> Coming:
 def _take_told(text: str, reference: Reference, pull: "_Pull", told: _Told) -> LockedImage:
     pinned = reference.at(_digest(told.manifest.body))
     # A digest is checked, whoever gives the bytes; what a tag means is believed.
-    remark = "" if reference.digest or told.by == pull.endpoints.own else f", as {told.by.host.name} said"
-    known_by = "manifest" if reference.digest else "registry"
+    is_by_mirror = not reference.digest and told.by != pull.endpoints.own
+    remark = f", as {told.by.host.name} said" if is_by_mirror else ""
+    known_by = "manifest" if reference.digest else "mirror" if is_by_mirror else "registry"
     parts = pull.parts(told.manifest)
     found = lay_out(parts, Origin(text, f"registry image {pinned}{remark}", known_by), pull.work.cache)
     files = tuple(_with_url(file, told.manifest, pull.endpoints.own) for file in found.files)

@@ -10,7 +10,7 @@ import pytest
 
 from bundler.sources.image.registry.pulling import endpoints_of, take_image
 from bundler.workplace import Workplace
-from installer.errors import DamagedError, RefusedError, UnreachableError
+from installer.errors import AirgapError, DamagedError, RefusedError, UnreachableError
 from tests.fakes.web import Reply, Request, Web, serving
 from tests.unit.bundler.sources.image.docker_save.docker_streams import FakeImage, hex_digest
 
@@ -155,6 +155,30 @@ def test_what_the_own_registry_said_needs_no_remark(web: Web, work: Workplace) -
     taken = take_image(reference(web), (mirror(web),), work)
     assert {file.source for file in taken.files} == {f"registry image {taken.pinned}"}
     assert taken.pinned == f"{reference(web)}@{taken.image.manifest}"
+
+
+def test_what_a_mirror_said_is_known_by_it(web: Web, work: Workplace, other_work: Workplace) -> None:
+    without_query(web)
+    assert {file.known_by for file in take_image(reference(web), (mirror(web),), work).files} == {"mirror"}
+    assert {file.known_by for file in take_image(reference(web), (), other_work).files} == {"registry"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (Reply(404), UnreachableError, "the registry lacks a piece of the image"),
+        (Reply(200, {}, b"x" * 100), DamagedError, "what the registry or a proxy gives is damaged"),
+    ],
+)
+def test_a_blob_that_is_not_given_has_the_remedy_of_an_image(
+    web: Web, work: Workplace, answer: Reply, kind: type[AirgapError], words: str
+) -> None:
+    layer = max((path for path in web.files if "/blobs/" in path), key=lambda path: len(web.files[path]))
+    web.alter = lambda request, reply: answer if request.path == layer else reply
+    with pytest.raises(kind) as caught:
+        take_image(reference(web), (), work)
+    assert caught.value.hint.startswith(words)
+    assert "image.mirrors" in caught.value.hint
 
 
 def test_a_lock_made_through_a_mirror_names_the_own_registry(web: Web, work: Workplace) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from bundler.cache import Cache
 from bundler.lint import RULES, before_build
+from bundler.lint.unchecked import unchecked
 from bundler.packages.facts import Relation
 from tests.fakes.package_files import Made
 from tests.unit.bundler.lint.scenes import MANIFESTS, Change, changed_manifest, look, look_unlocked, named, only
@@ -52,6 +53,8 @@ TABLE: list[tuple[str, str, str, Change]] = [
     ("vocabulary", "error", T4, text("tensor_parallel_size: 2", "tensor_parallel_size: 5")),
     ("pipeline-layers", "error", L20, Change(config={"num_hidden_layers": 1})),
     ("quantized-split", "error", L20, Change(config={"intermediate_size": 27648 + 128})),
+    ("max-model-len", "error", T4, Change(config={"max_position_embeddings": 2048})),
+    ("image-floats", "warning", T4, text("vllm-openai:v0.6.4.post1", "vllm-openai:latest")),
     ("missing-file", "error", T4, text('"550.127.08"', '"550.127.08", url: driver.run')),
     ("model-folder", "error", T4, text(f"{T4_MODEL}\n  revision: master", "path: models/none")),
     ("model-pickle", "error", T4, Change(model={"model.bin": b"pickle"})),
@@ -190,6 +193,64 @@ def test_the_version_of_a_tag_is_held_against_the_one_that_was_found(
     change = Change(text=("vllm/vllm-openai:v0.6.4.post1", ref), versions={"vllm": found})
     words = [finding.what for finding in only(look(tmp_path, T4, change), "vllm-version")]
     assert words == ([f"the tag says vLLM {said}"] if said else [])
+
+
+SHORT = {"max_position_embeddings": 2048}
+
+
+@pytest.mark.parametrize(
+    ("config", "change", "is_found"),
+    [
+        (SHORT, Change(), True),
+        ({"max_position_embeddings": 4096}, Change(), False),
+        ({}, Change(), False),
+        ({**SHORT, "rope_scaling": {"rope_type": "yarn", "factor": 2.0}}, Change(), False),
+        ({**SHORT, "rope_scaling": {"rope_type": "linear", "factor": 1.5}}, Change(), True),
+        (SHORT, env('VLLM_ALLOW_LONG_MAX_MODEL_LEN: "1"'), False),
+        (SHORT, serve('--rope-scaling, \'{"rope_type": "dynamic", "factor": 2.0}\''), False),
+        (SHORT, serve("--hf-overrides.max_position_embeddings, '8192'"), False),
+        (SHORT, text("max_model_len: 4096", "max_model_len: 2048"), False),
+    ],
+)
+def test_a_length_is_held_against_the_model_as_vllm_does(
+    config: dict[str, object], change: Change, *, is_found: bool, tmp_path: Path
+) -> None:
+    found = only(look(tmp_path, T4, replace(change, config=config)), "max-model-len")
+    assert bool(found) == is_found
+    assert all(finding.fix.startswith("set serve.max_model_len: ") for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("ref", "is_found"),
+    [
+        ("vllm/vllm-openai:latest", True),
+        ("vllm/vllm-openai:nightly", True),
+        ("mirror.lan:5000/vllm/vllm-openai", True),
+        ("mirror.lan:5000/vllm/vllm-openai:v0.6.4", False),
+        (f"vllm/vllm-openai:latest@sha256:{'a' * 64}", False),
+    ],
+)
+def test_a_tag_that_means_another_image_next_week_is_said(ref: str, *, is_found: bool, tmp_path: Path) -> None:
+    case = look_unlocked(tmp_path, T4, text("vllm/vllm-openai:v0.6.4.post1", ref))
+    assert bool(only(case, "image-floats")) == is_found
+
+
+def test_what_could_not_be_looked_at_is_told(tmp_path: Path) -> None:
+    own = look_unlocked(tmp_path, T4, text("vllm/vllm-openai:v0.6.4.post1", "registry.local/own:1"))
+    image, model = unchecked(own)
+    assert image.startswith("the image: registry.local/own:1 does not tell")
+    assert "GPU" in image
+    assert model.startswith("the model: ")
+    assert list(unchecked(look(tmp_path, T4, Change()))) == []
+
+
+def test_a_tag_is_not_taken_for_a_look_into_the_image(tmp_path: Path) -> None:
+    guess, known = (made(tmp_path, A10, Change()).backend for made in (look_unlocked, look))
+    assert guess
+    assert known
+    assert known.words.endswith(")")
+    assert "tag" not in known.words
+    assert guess.words == f"{known.words[:-1]}, judged by the tag)"
 
 
 def test_vocabularies_that_are_shipped_and_named_satisfy_harmony(tmp_path: Path) -> None:

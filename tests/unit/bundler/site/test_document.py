@@ -99,10 +99,10 @@ def test_an_answer_that_was_cut_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("document", "why"),
     [
-        ("", "Expecting value"),
+        ("", "not JSON: Expecting value"),
         ("[]", "not a mapping"),
         ('{"format": 1, "root": true, "seen": [', "Expecting value"),
-        ({**of(), "format": 2}, "format: 2 is not between 1 and 1"),
+        ({**of(), "format": 2}, "format: 2 is not 1"),
         ({**of(), "root": "yes"}, "root: neither true nor false"),
         ({**of(), "more": 1}, "more: unknown key"),
         (of("x"), r"seen\[0\]: not a mapping"),

@@ -85,7 +85,7 @@ def test_good_nodes_are_named_and_pass(site: Site, probed: Callable[..., str], c
         "head: gpu1",
         "worker: gpu2",
     ]
-    assert lines[-1] == f"{site.manifest}: no problem found, nor for gpu1 and gpu2"
+    assert lines[-1] == f"{site.manifest}: no errors, nor for gpu1 and gpu2, 2 warnings"
 
 
 def test_a_problem_of_a_node_is_named_by_its_host_and_is_7(
@@ -240,7 +240,7 @@ def test_without_a_lock_it_says_what_to_type(site: Site, probed: Callable[..., s
     site.manifest.with_suffix(".lock").unlink()
     quiet(capsys)
     assert run(lint(site, document)) == 2
-    assert "error: there is no lock yet\nhint: bundle lock tiny.yaml\n" in capsys.readouterr().err
+    assert f"error: there is no lock yet\nhint: bundle lock {site.manifest}\n" in capsys.readouterr().err
 
 
 def test_a_lock_of_another_manifest_is_not_used(site: Site, probed: Callable[..., str], capsys: Output) -> None:

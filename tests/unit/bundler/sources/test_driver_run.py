@@ -44,6 +44,7 @@ def test_one_of_the_two_sums_is_enough(tmp_path: Path, changed: dict[str, str]) 
         (b"\x7fELF" + bytes(100), "not a driver's .run file"),
         (b"#!/bin/sh\necho hello\n", "a script, but not NVIDIA's driver"),
         (driver_run(VERSION, changed={"label": '"CUDA \x1b[2J"'}), "a script, but not NVIDIA's driver"),
+        (driver_run(VERSION, changed={"skip": ""}), r"its header does not say where its payload begins \(skip=\)"),
         (driver_run("535.183.06"), "is driver 535.183.06, not 550.127.08"),
         (driver_run(VERSION, changed={"version_string": "550.127.081"}), "is driver 550.127.081, not 550.127.08"),
         (driver_run(VERSION, arch="aarch64"), "is a driver for aarch64, and the nodes are x86_64"),

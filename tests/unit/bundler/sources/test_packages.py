@@ -1,11 +1,15 @@
 """The manifest's packages: taken by URL or path, looked into, and refused with the rule's name where they do not go."""
 
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
 import pytest
 
 from bundler.lint import before_build, findings
 from bundler.lock import Lock, Part, parse_lock, render_lock
 from bundler.manifest import read_manifest
 from bundler.packages.facts import Relation
+from bundler.progress import Advance, unwatched
 from bundler.resolve import resolve, stale_parts, wanted_parts
 from bundler.sources.packages import find_packages
 from bundler.workplace import Found
@@ -57,6 +61,17 @@ def test_they_get_the_names_that_their_headers_say(site: Site) -> None:
     assert {(f.kind, f.known_by, f.source.partition(" ")[0], f.url) for f in found.files} == {
         ("package", "first use", "file", "")
     }
+
+
+def test_what_moves_is_called_as_in_the_bundle(site: Site) -> None:
+    names: list[str] = []
+
+    def heard(what: str, total: int | None, /, *, done: int = 0) -> AbstractContextManager[Advance]:
+        names.append(what)
+        return unwatched(what, total, done=done)
+
+    find_packages(read_manifest(site.manifest), replace(site.work, meter=heard))
+    assert set(names) == {"packages", "packages/gcc.rpm", "packages/cpp.rpm", "packages/devel.rpm"}
 
 
 def test_a_digest_of_the_manifest_is_what_is_demanded(site: Site) -> None:

@@ -186,3 +186,18 @@ def test_the_same_manifest_gives_the_same_wherever_it_is_called_from(
     (tmp_path / "image.tar").write_bytes(IMAGE.saved_by_25())
     monkeypatch.chdir(tmp_path)
     assert take(Path(), cache) == take(tmp_path, cache)
+
+
+def test_an_oci_archive_is_called_by_its_name(tmp_path: Path, cache: Cache) -> None:
+    (tmp_path / "image.tar").write_bytes(tar({"oci-layout": b"{}", "index.json": b"{}"}))
+    with pytest.raises(UsageError, match=r"image\.tar: an OCI archive, and a docker-archive is read here") as caught:
+        take(tmp_path, cache)
+    assert caught.value.hint == f"skopeo copy oci-archive:{tmp_path}/image.tar docker-archive:NEW:{REFERENCE}"
+
+
+def test_so_is_an_oci_folder(tmp_path: Path, cache: Cache) -> None:
+    (tmp_path / "image.tar").mkdir()
+    (tmp_path / "image.tar/oci-layout").write_text("{}")
+    with pytest.raises(UsageError, match=r"image\.tar: an OCI folder, and a docker-archive is read here") as caught:
+        take(tmp_path, cache)
+    assert caught.value.hint == f"skopeo copy oci:{tmp_path}/image.tar docker-archive:NEW:{REFERENCE}"

@@ -21,6 +21,10 @@ LIBRARY = "python/lib/python3.12"
 NO_ELF = {"python/bin/python3.12": b"#!/bin/sh\n", f"{LIBRARY}/os.py": b"import sys\n"}
 
 
+def unheard(_line: str) -> None:
+    pass
+
+
 @pytest.mark.parametrize("minor", PYTHONS)
 def test_every_python_that_a_manifest_may_name_has_a_portable_build(minor: str) -> None:
     python = portable_python(minor, TARGET, "")
@@ -45,7 +49,7 @@ def test_a_mirror_with_a_password_is_refused_without_showing_it(
 ) -> None:
     monkeypatch.setenv(MIRROR, "https://me:geheim@mirror.example/python")
     with pytest.raises(UsageError, match=MIRROR) as caught:
-        pack_standalone("3.12", TARGET, lambda _pinned: [], Cache(tmp_path / "cache"))
+        pack_standalone("3.12", TARGET, lambda _pinned: [], Cache(tmp_path / "cache"), unheard)
     assert "geheim" not in str(caught.value)
 
 
