@@ -11,7 +11,7 @@ from testbed.commands import CommandError, TestbedError, run
 from testbed.host_docker import HostDocker
 
 _HOST = "127.0.0.1:5000"
-_START_SECONDS = 20
+_START_SECONDS = 180  # the hub hashes what it has first
 
 
 @dataclass(frozen=True)
