@@ -158,7 +158,7 @@ def test_who_holds_a_gpu_is_named_and_left_alone(taken: Node, newer: Path) -> No
         with pytest.raises(CommandError) as caught:
             taken.run(*UPGRADE)
         said = " ".join(caught.value.said.split())
-        assert "problem gpu-busy sleep (" in said
+        assert "gpu-busy: sleep (" in said
         assert "trainer.service" in said
         assert "has a GPU open" in said
         assert _is_active(taken, "trainer.service")
