@@ -201,6 +201,11 @@ def _node_ip(answers: Answers, before: Site | None, nodes: tuple[str, ...], loca
     listed = [ip for ip in nodes if ip in here]
     node_ip = answers.node_ip or (before.node_ip if before else "") or (listed[0] if len(listed) == 1 else "")
     choice = ", ".join(sorted(ip for ip in here if is_node_address(ip))) or "none"
+    if not node_ip and nodes and not listed:
+        raise UsageError(
+            f"--nodes: {','.join(nodes)}: none of them is this node",
+            hint=f"addresses of this node: {choice}; the list is the same on every node, and each stands in it",
+        )
     if not node_ip:
         raise UsageError("--node-ip is missing", hint=f"addresses of this node: {choice}")
     if not is_node_address(node_ip) or node_ip not in here:

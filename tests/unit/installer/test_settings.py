@@ -53,6 +53,7 @@ REFUSED = [
     (Answers(role="head", node_ip="node1"), "--node-ip: 'node1' is on no interface of this node"),
     (Answers(role="head", node_ip="\x1b[1m"), r"--node-ip: '\\x1b[1m' is on no interface of this node"),
     (Answers(role="head", node_ip="10.0.0.1", nodes=("10.0.0.2", "10.0.0.3")), "--node-ip: 10.0.0.1 is not in --nodes"),
+    (Answers(role="head", nodes=("10.0.0.8", "10.0.0.9")), "--nodes: 10.0.0.8,10.0.0.9: none of them is this node"),
     (Answers(role="head", nodes=("10.0.0.1", "node2")), "--nodes: 'node2' is not the IPv4 address of a node"),
     (Answers(role="head", nodes=("10.0.0.1", "")), "--nodes: '' is not the IPv4 address of a node"),
     (Answers(role="head", nodes=("10.0.0.1", "10.0.0.1")), "--nodes: an address stands twice"),
