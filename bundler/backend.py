@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bundler.lock import Backend
-from bundler.releases import release
+from installer.hardware.releases import release
 
 MP_SINCE = (0, 11, 2)  # vllm serve --nnodes
 MP_KNOWN_GOOD = (0, 14, 1)  # the last release before 0.18 in which it was seen to be right

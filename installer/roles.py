@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from installer.driver.look import LastLook
-from installer.engine import CONTAINERD_UNIT, DOCKER_UNIT, Engine
+from installer.engine import CONTAINERD_UNIT, DOCKER_UNIT
 from installer.hardware.requirements import Offer, demands_of, judge
 from installer.index.components import Driver
 from installer.index.document import Index
@@ -44,7 +44,7 @@ class Plan:
     pinned: Pinned
     keys: tuple[PublicKey, ...]
     staging: Staging
-    engine: Engine | None
+    own_dockerd: str | None  # as installer.engine says it
     site: Site
     config: NodeConfig
     look: LastLook
@@ -110,7 +110,7 @@ def install_driver(plan: Plan, driver: Driver) -> InstallDriver:
 
 def docker(plan: Plan) -> Iterator[Step]:
     """The bundle's docker, unless the node has one of its own: a packaged docker is never overlaid."""
-    if plan.engine is not None or plan.index.docker is None:
+    if plan.own_dockerd is not None or plan.index.docker is None:
         yield StartDocker((DOCKER_UNIT,))
         return
     yield PlaceDockerBinaries(plan.index.docker, plan.index.only("docker"), plan.staging)

@@ -8,7 +8,7 @@ from installer.container import CONTAINER
 from installer.driver.holders import strangers
 from installer.driver.look import LastLook
 from installer.driver.services import SERVICES
-from installer.engine import present_engine, unused_containerd
+from installer.engine import own_dockerd, unused_containerd
 from installer.errors import AirgapError, EnvironmentProblemError, MalformedError, RefusedError, UsageError
 from installer.facts import Facts, gather
 from installer.index.document import File, Index
@@ -124,7 +124,7 @@ def survey(
         pinned=pinned,
         keys=bundle.signers.keys,
         staging=staging,
-        engine=present_engine(node),
+        own_dockerd=own_dockerd(node),
         site=site,
         config=node_config(
             site,
@@ -206,9 +206,7 @@ def _unwritable(node: Node, staging: Staging) -> Iterator[str]:
 
 
 def _foreign_containerd(node: Node, index: Index) -> str:
-    if index.docker is None or present_engine(node) is not None:
-        return ""
-    return unused_containerd(node) or ""
+    return "" if index.docker is None else unused_containerd(node) or ""
 
 
 def _report(at: Situation, ignored: frozenset[str]) -> Report:

@@ -7,9 +7,9 @@ from bundler.backend import MP_AGAIN, MP_BROKEN, MP_KNOWN_GOOD, MP_SINCE
 from bundler.findings import Finding, raised, refused, warned
 from bundler.lint.case import Case, Rules
 from bundler.lint.image_facts import tagged_facts
-from bundler.releases import Release, release
 from bundler.sources.image.ray.wheels import refusal
 from installer.hardware.drivers import least_driver, usual_requirement
+from installer.hardware.releases import Release, release
 from installer.hardware.requirements import Demands, Offer, judge
 
 _PLATFORM = "linux/amd64"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bundler.releases import Release, release
+from installer.hardware.releases import Release, release
 from installer.index.components import Image
 
 # Tags of vllm/vllm-openai, also behind a mirror's name: v0.6.4.post1, v0.20.0-cu129, v0.33.0-cu129-ubuntu2404.

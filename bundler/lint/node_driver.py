@@ -8,9 +8,9 @@ from bundler.findings import Finding, refused, warned
 from bundler.lint.case import Case, Rules
 from bundler.lint.image_facts import is_official
 from bundler.packages.kernel_headers import headers_for
-from bundler.releases import release
 from installer.hardware.drivers import first_for, in_words
 from installer.hardware.kernels import least_kernel
+from installer.hardware.releases import release
 
 _OF_THE_MANIFEST = "packages/"  # where the bundle has what stands under ``packages``
 _HEADERS_FILE = re.compile(r"(kernel(-[a-z0-9]+)*-devel|linux-headers)[-_].*")

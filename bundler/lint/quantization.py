@@ -6,7 +6,6 @@ from typing import Final
 from bundler.findings import Finding, refused, warned
 from bundler.lint.case import Case, Rules
 from bundler.lint.kernels import bits_of, judged_by, kernel_of
-from bundler.releases import release
 from installer.hardware.capabilities import (
     BFLOAT16,
     DTYPE_FALLS_BACK_SINCE,
@@ -14,6 +13,7 @@ from installer.hardware.capabilities import (
     needed_capability,
     oldest_capability,
 )
+from installer.hardware.releases import release
 from installer.index.gpus import Capability
 
 _GPTQ_BITS = 4

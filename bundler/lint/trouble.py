@@ -6,8 +6,8 @@ from typing import Final
 from bundler.findings import Finding, mistaken, refused, warned
 from bundler.lint.case import Case, Rules
 from bundler.lint.downloads import downloads
-from bundler.releases import release
 from bundler.sources.runtime.glibc import with_host_glibc
+from installer.hardware.releases import release
 
 _TOOLKIT_MENDED = (1, 17, 8)  # CVE-2025-23266, CVE-2025-23267
 _DOCKER_WITH_CLONE3 = (20, 10, 10)

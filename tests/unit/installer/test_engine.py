@@ -1,42 +1,22 @@
 import pytest
 
-from installer.engine import Engine, present_engine, read_docker_version, unused_containerd
+from installer.engine import own_dockerd, unused_containerd
 from installer.systemd import unit_text
 from tests.fakes.node import FakeNode
 
 
-@pytest.mark.parametrize(
-    ("output", "version"),
-    [
-        ("Docker version 20.10.24+dfsg1, build 5d6db84\n", (20, 10, 24)),
-        ("Docker version 27.4.0, build 92a8393\n", (27, 4, 0)),
-        ("Docker version 1.13.1, build 7d71120/1.13.1\n", (1, 13, 1)),
-        ("Docker version 26.1.3-rhel, build b72abbb\n", (26, 1, 3)),
-        ("Docker version dev, build 1234\n", (0, 0, 0)),
-        ("", (0, 0, 0)),
-    ],
-)
-def test_docker_versions(output: str, version: tuple[int, ...]) -> None:
-    assert read_docker_version(output) == version
-
-
-@pytest.mark.parametrize(("version", "usable"), [((20, 10, 9), False), ((20, 10, 10), True), ((27, 0, 0), True)])
-def test_a_docker_without_clone3_is_not_usable(version: tuple[int, ...], *, usable: bool) -> None:
-    assert Engine("/usr/bin/dockerd", version).is_usable is usable
-
-
-def test_a_bare_node_has_no_engine(node: FakeNode) -> None:
-    assert present_engine(node) is None
+def test_a_bare_node_has_no_docker(node: FakeNode) -> None:
+    assert own_dockerd(node) is None
 
 
 def test_a_packaged_docker_is_the_nodes_own(node: FakeNode) -> None:
     node.give_program("/usr/bin/dockerd", "20.10.24")
-    assert present_engine(node) == Engine("/usr/bin/dockerd", (20, 10, 24))
+    assert own_dockerd(node) == "/usr/bin/dockerd"
 
 
 def test_a_docker_where_ours_goes_is_not_the_nodes_own(node: FakeNode) -> None:
     node.give_program("/usr/local/bin/dockerd", "27.4.0")
-    assert present_engine(node) is None
+    assert own_dockerd(node) is None
 
 
 KUBERNETES = b"[Service]\nExecStart=/usr/local/bin/containerd --config /etc/containerd/config.toml\n"

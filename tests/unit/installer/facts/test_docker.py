@@ -18,6 +18,9 @@ DEAD = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is t
     ("text", "version"),
     [
         ("Docker version 20.10.24+dfsg1, build 297e128\n", "20.10.24+dfsg1"),
+        ("Docker version 1.13.1, build 7d71120/1.13.1\n", "1.13.1"),
+        ("Docker version 26.1.3-rhel, build b72abbb\n", "26.1.3-rhel"),
+        ("Docker version dev, build 1234\n", ""),
         ("Docker version 27.4.0, build 92a8393\n", "27.4.0"),
         ("containerd github.com/containerd/containerd v1.7.24 88bf19b2105c8b17560993bee28a01ddc2f97182\n", "1.7.24"),
         ("containerd containerd.io 1.6.33 d2d58213f83a351ca8f528a95fbd145f5654e957\n", "1.6.33"),

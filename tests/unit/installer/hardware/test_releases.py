@@ -2,7 +2,7 @@
 
 import pytest
 
-from bundler.releases import Release, release
+from installer.hardware.releases import Release, release
 
 
 @pytest.mark.parametrize(
