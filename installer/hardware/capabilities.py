@@ -1,6 +1,5 @@
 """Which compute capability vLLM's kernels and an image's programs need; read in the released wheels and images."""
 
-import re
 from collections.abc import Mapping
 
 from installer.hardware.releases import Release
@@ -38,7 +37,6 @@ _DTYPES: Mapping[str, str] = {"half": "float16", "float": "float32"}
 _OLDEST: Capability = (7, 0)
 _OLDEST_FOR_CUDA_13: Capability = (7, 5)
 _CUDA_13 = 13
-_ARCHITECTURE = re.compile(r"(\d+)\.(\d)([a-z]?)(\+PTX)?")
 
 
 def needed_capability(kernel: str, vllm: Release) -> Capability | None:
@@ -66,19 +64,3 @@ def computed_dtype(asked: str, own: str, vllm: Release, capability: Capability) 
 def oldest_capability(cuda: Release | None) -> Capability:
     """Where the lists of architectures that vLLM's own images are built for begin, by their CUDA."""
     return _OLDEST_FOR_CUDA_13 if cuda and cuda[0] >= _CUDA_13 else _OLDEST
-
-
-def is_built_for(architectures: str, capability: Capability) -> bool:
-    """Whether programs built for TORCH_CUDA_ARCH_LIST ``architectures`` run on ``capability``. "" is let pass.
-
-    A program for 8.0 runs on 8.6, too, one for 9.0a on nothing else, and PTX on all that is newer.
-    """
-    found = [match for text in re.split(r"[ ;]+", architectures) if (match := _ARCHITECTURE.fullmatch(text))]
-    return not found or any(_covers(match, capability) for match in found)
-
-
-def _covers(match: re.Match[str], capability: Capability) -> bool:
-    built = (int(match[1]), int(match[2]))
-    if match[3]:
-        return capability == built
-    return capability >= built and (capability[0] == built[0] or bool(match[4]))

@@ -182,7 +182,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(files: Mapping[str, bytes]) -> Iterator[Web]:
-    web = Web(files)
+    with running(Web(files)) as web:
+        yield web
+
+
+@contextmanager
+def running(web: Web) -> Iterator[Web]:
+    """Answers until the end, and is gone then."""
     thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

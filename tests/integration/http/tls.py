@@ -1,12 +1,11 @@
 """A web server on loopback that speaks TLS, with the certificate it is given."""
 
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.fakes.web import Web
+from tests.fakes.web import Web, running
 
 
 @contextmanager
@@ -16,12 +15,5 @@ def serving_tls(files: Mapping[str, bytes], certificate: Path, key: Path | None 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     web.socket = context.wrap_socket(web.socket, server_side=True)
-    thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with running(web):
         yield web
-    finally:
-        web.over.set()
-        web.shutdown()
-        thread.join()
-        web.server_close()

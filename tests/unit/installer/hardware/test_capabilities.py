@@ -5,7 +5,6 @@ import pytest
 from installer.hardware.capabilities import (
     chosen_kernel,
     computed_dtype,
-    is_built_for,
     needed_capability,
     oldest_capability,
 )
@@ -73,26 +72,6 @@ def test_marlin_is_taken_where_the_gpu_has_it(
 )
 def test_what_vllm_computes_in(asked: str, own: str, vllm: Release, capability: Capability, dtype: str | None) -> None:
     assert computed_dtype(asked, own, vllm, capability) == dtype
-
-
-@pytest.mark.parametrize(
-    ("architectures", "capability", "built"),
-    [
-        ("7.5 8.0 8.6 8.9 9.0 10.0 12.0", T4, True),
-        ("7.5 8.0 8.6 8.9 9.0 10.0 12.0", (7, 0), False),
-        ("7.0 7.5 8.0 8.9 9.0 10.0 12.0", A10, True),
-        ("7.0 7.5 8.0 8.9 9.0 10.0 12.0", (10, 3), True),
-        ("7.0 7.5 8.0 8.9 9.0 10.0 12.0", (12, 1), True),
-        ("8.0 9.0a", (10, 0), False),
-        ("8.0 9.0a", H200, True),
-        ("8.0 10.0a", (10, 3), False),
-        ("8.0;9.0+PTX", (12, 0), True),
-        ("8.9", A10, False),
-        ("", (7, 0), True),
-    ],
-)
-def test_an_image_is_built_for_some_capabilities(architectures: str, capability: Capability, *, built: bool) -> None:
-    assert is_built_for(architectures, capability) == built
 
 
 def test_cuda_13_has_left_volta_behind() -> None:

@@ -18,27 +18,11 @@ from installer.hardware.driver_decision import (
     decide,
     no_other,
 )
+from tests.fakes.facts import GOOD_NODE
 
 VERSION, OLDER, NEWER = "550.127.08", "535.183.06", "580.65.06"
 MISMATCH = "Failed to initialize NVML: Driver/library version mismatch"
-NONE = DriverFacts(
-    loaded="",
-    on_disk="",
-    is_open=False,
-    module_users=0,
-    owner="",
-    nouveau_loaded=False,
-    nouveau_blocked=False,
-    headers=True,
-    compiler="/usr/bin/cc",
-    make="/usr/bin/make",
-    linker="/usr/bin/ld",
-    dkms="",
-    fabric_manager="",
-    fabric_manager_active=False,
-    persistenced_active=False,
-    display_server=False,
-)
+NONE = replace(GOOD_NODE.driver, loaded="", on_disk="", persistenced_active=False)
 LOST = "Unable to determine the device handle for GPU0000:3B:00.0: Unknown Error"
 GRID = "550.127.05"  # of a guest, which NVIDIA numbers apart
 RPM_HANGS = "rpm: no answer in 30 s"
