@@ -22,8 +22,9 @@ from installer.driver.persistence import keep_awake, may_sleep
 from installer.errors import EnvironmentProblemError, StepError
 from installer.node import Node
 from installer.peers.differences import differences
+from installer.peers.doors import Shared, standing
 from installer.peers.identity import identify
-from installer.peers.joining import head_missing
+from installer.peers.joining import cut_off, head_missing
 from installer.peers.responder import respond_for_ever, responder_of
 from installer.settings import NODE_JSON, NodeConfig
 
@@ -47,7 +48,7 @@ def run_node(node: Node) -> None:
     if config.cluster.nodes > 1:
         answer_peers(node, config)
     if not config.is_head:
-        _until(node, lambda: head_missing(node, config))
+        _until(node, lambda: head_missing(node, config) or cut_off(node, config))
     node.at(CACHE).mkdir(parents=True, exist_ok=True)
     rdma = node.at(RDMA_DEVICES).exists()
     _become(node, start_node(config, find_image(node, config), digest, rdma=rdma))
@@ -55,7 +56,7 @@ def run_node(node: Node) -> None:
 
 def answer_peers(node: Node, config: NodeConfig) -> None:
     """As long as the unit lives, so that its peers may look before they join, and tell differences later."""
-    responder = responder_of(node, config, identify(node, config))
+    responder = responder_of(node, config, identify(node, config), Shared(lambda: standing(node, config)))
     node.beside(lambda: respond_for_ever(responder, _say))
 
 

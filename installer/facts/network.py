@@ -56,18 +56,22 @@ def gather_network(sight: Sight) -> NetworkFacts:
     addresses = read_addresses(said_by(sight, "ip", "-o", "-4", "addr", "show"))
     hostname = text_of(sight, "/proc/sys/kernel/hostname").strip()
     units = active_units(sight, "firewalld.service", "ufw.service")
-    tables = (text_of(sight, f"/proc/net/{table}") for table in ("tcp", "tcp6"))
     return NetworkFacts(
         interfaces=read_interfaces(said_by(sight, "ip", "-o", "link", "show"), addresses),
         default_route=read_default_route(said_by(sight, "ip", "-4", "route", "show", "default")),
         hostname=hostname,
         host_addresses=_host_addresses(sight, hostname),
-        listeners=tuple(dict.fromkeys(found for table in tables for found in read_listeners(table))),
+        listeners=listeners(sight),
         rdma=names_in(sight, "/sys/class/infiniband"),
         firewalld="firewalld.service" in units,
         ufw="ufw.service" in units and read_ufw(text_of(sight, "/etc/ufw/ufw.conf")),
         ephemeral_ports=read_port_range(text_of(sight, "/proc/sys/net/ipv4/ip_local_port_range")),
     )
+
+
+def listeners(sight: Sight) -> tuple[Listener, ...]:
+    tables = (text_of(sight, f"/proc/net/{table}") for table in ("tcp", "tcp6"))
+    return tuple(dict.fromkeys(found for table in tables for found in read_listeners(table)))
 
 
 def read_addresses(text: str) -> Mapping[str, tuple[str, ...]]:

@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,6 +160,10 @@ class Node:
         """Whether a port opens."""
         return calls.knock(route)
 
+    def knock_all(self, source: str, host: str, ports: Sequence[int]) -> tuple[Knock, ...]:
+        """Whether ports open, in their order; takes as long as the slowest."""
+        return calls.knock_all(source, host, ports)
+
     def answers_arp(self, interface: str, own: str, peer: str) -> bool:
         """Whether a machine with that address is on the same link; False where nobody may ask."""
         return arp.answers(interface, own, peer)
@@ -174,9 +178,11 @@ class Node:
         """One question and what came of the answer, at most ``largest`` bytes. Raises NoAnswerError."""
         return calls.asked(route, question, largest, seconds)
 
-    def open_ports(self, ip: str, count: int, avoid: Iterable[int]) -> AbstractContextManager[tuple[int, ...]]:
-        """Ports that the kernel chooses, none of ``avoid``, at this address of this node."""
-        return calls.open_ports(ip, count, avoid)
+    def open_ports(
+        self, ip: str, wanted: Iterable[int], free: int, avoid: Iterable[int]
+    ) -> AbstractContextManager[tuple[int, ...]]:
+        """Those ``wanted`` that nobody has at this address, and ``free`` that the kernel chooses, none of ``avoid``."""
+        return calls.open_ports(ip, wanted, free, avoid)
 
     def answer_calls(self, ip: str, port: int, answer: Answer, limits: Limits, goes_on: Callable[[], bool]) -> None:
         """Until ``goes_on`` says no. Raises OSError where the port cannot be had."""

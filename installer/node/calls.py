@@ -3,14 +3,18 @@
 import errno
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 OPEN, REFUSED, REJECTED, SILENT, BROKEN, LATE = "open", "refused", "rejected", "silent", "broken", "late"
 _REJECTIONS = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM)  # what ICMP becomes, connect(2)
 _CONNECT_SECONDS = 1.2  # Linux sends a lost SYN again after 1 s
-_TRIES = 100  # of a port that the kernel chooses
+_KNOCKS = 128  # that a door takes before it is closed: as many as older kernels allow (net.core.somaxconn)
+_AT_ONCE = 16  # knocks
+_ANY = 0  # the port for which the kernel chooses one
+_TRIES = 100  # of them
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,12 @@ def knock(route: Route) -> Knock:
         return error.knock
 
 
+def knock_all(source: str, host: str, ports: Sequence[int]) -> tuple[Knock, ...]:
+    """At all at once: what is closed costs time."""
+    with ThreadPoolExecutor(max_workers=max(1, min(len(ports), _AT_ONCE))) as pool:
+        return tuple(pool.map(knock, (Route(source, host, port) for port in ports)))
+
+
 @contextmanager
 def asked(route: Route, question: bytes, largest: int, seconds: float) -> Iterator[Heard]:
     """Ask one thing; as long as we are inside, the other side keeps open what it opened for us.
@@ -74,19 +84,30 @@ def asked(route: Route, question: bytes, largest: int, seconds: float) -> Iterat
 
 
 @contextmanager
-def open_ports(ip: str, count: int, avoid: Iterable[int]) -> Iterator[tuple[int, ...]]:
-    """Ports that the kernel chooses, at this address; the kernel itself takes the calls, nobody reads them."""
+def open_ports(ip: str, wanted: Iterable[int], free: int, avoid: Iterable[int]) -> Iterator[tuple[int, ...]]:
+    """Those ``wanted`` that nobody has, and behind them ``free`` ports that the kernel chooses, none of ``avoid``.
+
+    At this address alone, and none where this machine does not have it. The kernel itself takes the calls, nobody
+    reads them.
+    """
     with ExitStack() as stack:
-        yield tuple(stack.enter_context(_any_door(ip, avoid)).getsockname()[1] for _ in range(count))
+        doors = (*(_door_at(ip, port) for port in wanted), *(_any_door(ip, avoid) for _ in range(free)))
+        yield tuple(stack.enter_context(door).getsockname()[1] for door in doors if door)
 
 
-def _any_door(ip: str, avoid: Iterable[int]) -> socket.socket:
+def _door_at(ip: str, port: int) -> socket.socket | None:
+    with suppress(OSError):
+        return socket.create_server((ip, port), backlog=_KNOCKS)
+    return None
+
+
+def _any_door(ip: str, avoid: Iterable[int]) -> socket.socket | None:
     for _ in range(_TRIES):
-        door = socket.create_server((ip, 0), backlog=2)
-        if door.getsockname()[1] not in avoid:
+        door = _door_at(ip, _ANY)
+        if door is None or door.getsockname()[1] not in avoid:
             return door
         door.close()
-    raise OSError(f"no port is free at {ip}")
+    return None
 
 
 def _connected(route: Route) -> socket.socket:

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from installer.node import Node
 from installer.peers.comparison import differing, table
+from installer.peers.doors import Opening
 from installer.peers.identity import Identity
 from installer.peers.probe import Probe, probe_all
-from installer.peers.words import blocked_now, not_probed, opening
+from installer.peers.words import blocked_now, not_probed, remedy
 from installer.preflight.finding import Finding, problem, warning
 
 _LISTEN = (
@@ -15,9 +16,9 @@ _LISTEN = (
 )
 
 
-def look_between(node: Node, own: Identity, peers: Sequence[str], count: int) -> tuple[Finding, ...]:
+def look_between(node: Node, own: Identity, peers: Sequence[str], count: int, opening: Opening) -> tuple[Finding, ...]:
     """``count`` is how many nodes the cluster has; an absent peer is a warning, it may be switched on tomorrow."""
-    return (*_doubles(node, own), *_of_peers(node, own, peers, count))
+    return (*_doubles(node, own), *_of_peers(node, own, peers, count, opening))
 
 
 def _doubles(node: Node, own: Identity) -> Iterator[Finding]:
@@ -31,9 +32,9 @@ def _doubles(node: Node, own: Identity) -> Iterator[Finding]:
             )
 
 
-def _of_peers(node: Node, own: Identity, peers: Sequence[str], count: int) -> Iterator[Finding]:
+def _of_peers(node: Node, own: Identity, peers: Sequence[str], count: int, opening: Opening) -> Iterator[Finding]:
     if count > 1 and peers:
-        yield from findings_of(probe_all(node, own.ip, peers), own)
+        yield from findings_of(probe_all(node, own.ip, peers, opening), own)
     elif count > 1:
         unknown = f"the addresses of the other {count - 1} nodes are not known here"
         yield warning("peers-not-probed", unknown, "--nodes IP,IP,... lists all, head first")
@@ -42,7 +43,7 @@ def _of_peers(node: Node, own: Identity, peers: Sequence[str], count: int) -> It
 def findings_of(probes: Sequence[Probe], own: Identity) -> Iterator[Finding]:
     for found in probes:
         if found.blocks:
-            what, fix = "; ".join(map(blocked_now, found.blocks)), "; ".join(map(opening, found.blocks))
+            what, fix = "; ".join(map(blocked_now, found.blocks)), "; ".join(map(remedy, found.blocks))
             yield problem("peer-unreachable", what, fix)
     if absent := [found for found in probes if found.absent]:
         yield warning("peers-not-probed", f"not probed: {not_probed(absent)}", _LISTEN)

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from installer.errors import AirgapError
-from installer.index.settings import FIXED_PORTS, PEER_PORT
+from installer.index.settings import PEER_PORT
 from installer.index.strict import Place
 from installer.node import Node
 from installer.node.calls import BROKEN, LATE, REFUSED, Heard, Knock, NoAnswerError, Route
 from installer.node.calls import OPEN as IS_OPEN
+from installer.peers.doors import Doors, Opening
 from installer.peers.identity import Identity
 from installer.peers.questions import (
     BACK,
@@ -20,7 +21,6 @@ from installer.peers.questions import (
     LARGEST_ANSWER,
     LONG,
     OPEN,
-    PORTS,
     Question,
     read_answer,
     read_ports,
@@ -30,17 +30,21 @@ from installer.peers.questions import (
 _SECONDS = 5  # for one answer, once the port opened
 _AT_ONCE = 32  # peers
 _LINK = re.compile(r"\bdev (\S+)")
-PORT, PACKETS = "port", "packets"
+DOOR, PORTS, PACKETS = "door", "ports", "packets"
 
 
 @dataclass(frozen=True)
 class Block:
-    """What does not get from ``source`` to ``target``: a port, or (``kind`` PACKETS) full packets."""
+    """What does not get from ``source`` to ``target``: probes at all (``kind`` DOOR), PORTS or full PACKETS.
+
+    ``named`` and ``free`` are the ports that are closed, as in Doors.
+    """
 
     source: str
     target: str
     kind: str
-    port: int = PEER_PORT
+    named: tuple[int, ...] = ()
+    free: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,18 +58,23 @@ class Probe:
     blocks: tuple[Block, ...] = ()
 
 
-def probe_all(node: Node, own: str, peers: Sequence[str]) -> tuple[Probe, ...]:
-    """Takes as long as the slowest."""
-    with ThreadPoolExecutor(max_workers=max(1, min(len(peers), _AT_ONCE))) as pool:
-        return tuple(pool.map(lambda peer: probe(node, own, peer), peers))
+def probe_all(node: Node, own: str, peers: Sequence[str], opening: Opening) -> tuple[Probe, ...]:
+    """So many at once take as long as the slowest. They share our own ports, which take no more knocks than that."""
+    turns = (peers[first : first + _AT_ONCE] for first in range(0, len(peers), _AT_ONCE))
+    return tuple(found for some in turns for found in _probe_some(node, own, some, opening))
 
 
-def probe(node: Node, own: str, peer: str) -> Probe:
+def _probe_some(node: Node, own: str, peers: Sequence[str], opening: Opening) -> Iterator[Probe]:
+    with opening() as doors, ThreadPoolExecutor(max_workers=len(peers)) as pool:
+        yield from pool.map(lambda peer: _probe(node, own, peer, doors), peers)
+
+
+def _probe(node: Node, own: str, peer: str, doors: Doors) -> Probe:
     greeting = ask_identity(node, own, peer)
     if greeting.identity is None:
         return greeting
     try:
-        blocks = tuple(block for look in (_back, _out, _echo) for block in look(node, own, peer))
+        blocks = (*_back(node, own, peer, doors), *_out(node, own, peer), *_echo(node, own, peer))
     except (AirgapError, NoAnswerError) as error:
         return Probe(peer, greeting.identity, absent=f"broke off: {error}")
     return Probe(peer, greeting.identity, blocks=blocks)
@@ -87,18 +96,25 @@ def ask_identity(node: Node, own: str, peer: str) -> Probe:
         return Probe(peer, absent=f"answers, but: {error}")
 
 
-def _back(node: Node, own: str, peer: str) -> Iterator[Block]:
-    with node.open_ports(own, PORTS, FIXED_PORTS) as ports, _asked(node, own, peer, Question(BACK, ports)) as heard:
+def _back(node: Node, own: str, peer: str, doors: Doors) -> Iterator[Block]:
+    with _asked(node, own, peer, Question(BACK, doors.all)) as heard:
         reached = read_ports(_answer(heard), "reached")
-    yield from (Block(peer, own, PORT, port) for port in ports[len(reached) :][:1])
+    yield from _closed(peer, own, doors, frozenset(reached))
 
 
 def _out(node: Node, own: str, peer: str) -> Iterator[Block]:
     with _asked(node, own, peer, Question(OPEN)) as heard:
-        for port in read_ports(_answer(heard), "ports"):
-            if node.knock(Route(own, peer, port)).state != IS_OPEN:
-                yield Block(own, peer, PORT, port)
-                return
+        answer = _answer(heard)
+        doors = Doors(read_ports(answer, "named"), read_ports(answer, "free"))
+        knocks = node.knock_all(own, peer, doors.all)
+    reached = (port for port, knock in zip(doors.all, knocks, strict=True) if knock.state == IS_OPEN)
+    yield from _closed(own, peer, doors, frozenset(reached))
+
+
+def _closed(source: str, target: str, doors: Doors, reached: frozenset[int]) -> Iterator[Block]:
+    named, free = (tuple(port for port in ports if port not in reached) for ports in (doors.named, doors.free))
+    if named or free:
+        yield Block(source, target, PORTS, named, free)
 
 
 def _echo(node: Node, own: str, peer: str) -> Iterator[Block]:
@@ -135,7 +151,7 @@ def _unheard(node: Node, own: str, peer: str, knock: Knock) -> Probe:
     if knock.state == BROKEN:
         return Probe(peer, absent=f"broke off ({knock.why}): many may be asking it at once", knock=BROKEN)
     if is_there(node, own, peer):
-        return Probe(peer, blocks=(Block(own, peer, PORT),), knock=knock.state)
+        return Probe(peer, blocks=(Block(own, peer, DOOR),), knock=knock.state)
     absent = f"does not answer at all ({knock.why}): it is off, or a firewall drops everything"
     return Probe(peer, absent=absent, knock=knock.state)
 

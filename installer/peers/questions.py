@@ -14,7 +14,7 @@ from installer.index.strict import Place, Value, parse_json
 VERSION = 1
 IDENTITY, BACK, OPEN, ECHO = "identity", "back", "open", "echo"
 ASKS = (IDENTITY, BACK, OPEN, ECHO)
-PORTS = 3  # so many at a time
+MOST_PORTS = 32  # so many at a time
 LONG = 64 << 10  # bytes of an echo; jumbo frames hold 9000
 LONGEST_LINE = LONG + 64
 LONGEST_QUESTION = 1 << 10  # bytes, without the spaces behind that make an echo long
@@ -74,8 +74,8 @@ def read_answer(data: bytes) -> Place:
 
 def read_ports(at: Place, key: str) -> tuple[int, ...]:
     found = at.values.get(key)
-    if not isinstance(found, list) or len(found) > PORTS:
-        at.fail(key, f"not a list of at most {PORTS} ports")
+    if not isinstance(found, list) or len(found) > MOST_PORTS:
+        at.fail(key, f"not a list of at most {MOST_PORTS} ports")
     ports = tuple(port for port in found if isinstance(port, int) and _LEAST_PORT <= port <= _MOST_PORT)
     if len(ports) != len(found):
         at.fail(key, f"not ports from {_LEAST_PORT} to {_MOST_PORT}")

@@ -5,18 +5,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from installer.errors import MalformedError
-from installer.index.settings import FIXED_PORTS, PEER_PORT
+from installer.index.settings import PEER_PORT
 from installer.node import Node
 from installer.node.answering import Limits
 from installer.node.calls import OPEN as IS_OPEN
-from installer.node.calls import Route
+from installer.peers.doors import Opening
 from installer.peers.identity import Identity
 from installer.peers.questions import (
     BACK,
     ECHO,
     IDENTITY,
     LONGEST_LINE,
-    PORTS,
     Question,
     read_question,
     write_answer,
@@ -31,10 +30,14 @@ _PATIENCE = 5  # seconds between two tries to have the port
 
 @dataclass(frozen=True)
 class Responder:
-    """``peers`` may ask, or anybody where they are not known. ``tell`` hears who asked who we are."""
+    """``peers`` may ask, or anybody where they are not known. ``tell`` hears who asked who we are.
+
+    ``opening`` is how the ports of this node are opened for a call.
+    """
 
     node: Node
     identity: Identity
+    opening: Opening
     peers: frozenset[str]
     tell: Callable[[str], None] = lambda _source: None
 
@@ -62,21 +65,23 @@ class Responder:
         elif question.ask == ECHO:
             yield write_echo(size)
         else:
-            with self.node.open_ports(self.identity.ip, PORTS, FIXED_PORTS) as ports:
-                yield write_answer({"ports": list(ports)})
+            with self.opening() as doors:
+                yield write_answer({"named": list(doors.named), "free": list(doors.free)})
 
     def _reached(self, source: str, ports: tuple[int, ...]) -> Iterator[int]:
-        """Up to the first that is not: what is closed costs time."""
-        for port in ports:
-            if self.node.knock(Route(self.identity.ip, source, port)).state != IS_OPEN:
-                return
-            yield port
+        knocks = self.node.knock_all(self.identity.ip, source, ports)
+        return (port for port, knock in zip(ports, knocks, strict=True) if knock.state == IS_OPEN)
 
 
 def responder_of(
-    node: Node, config: NodeConfig, identity: Identity, tell: Callable[[str], None] = lambda _source: None
+    node: Node,
+    config: NodeConfig,
+    identity: Identity,
+    opening: Opening,
+    tell: Callable[[str], None] = lambda _source: None,
 ) -> Responder:
-    return Responder(node, identity, frozenset((*config.nodes, config.node_ip) if config.nodes else ()), tell)
+    peers = frozenset((*config.nodes, config.node_ip) if config.nodes else ())
+    return Responder(node, identity, opening, peers, tell)
 
 
 def respond_for_ever(responder: Responder, say: Callable[[str], None]) -> None:

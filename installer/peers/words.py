@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from installer.index.settings import PEER_PORT
-from installer.peers.probe import PACKETS, PORT, Block, Probe
+from installer.peers.probe import DOOR, PACKETS, Block, Probe
 
 
 def blocked(block: Block) -> str:
@@ -11,16 +11,18 @@ def blocked(block: Block) -> str:
     way = f"{block.source} -> {block.target}"
     if block.kind == PACKETS:
         return f"{way}: small packets get through, large ones are lost on the way"
-    if block.port == PEER_PORT:
+    if block.kind == DOOR:
         return f"{way}: port {PEER_PORT} is closed, though the machine is there"
-    return f"{way}: freely chosen ports, as NCCL and Gloo take them, are closed"
+    named = f"ports of the cluster ({_spans(block.named)})" if block.named else ""
+    free = "freely chosen ports, as NCCL and Gloo take them," if block.free else ""
+    return f"{way}: {' and '.join(filter(None, (named, free)))} are closed"
 
 
 def blocked_now(block: Block) -> str:
-    return blocked(block) + (f" (tried {block.port})" if block.kind == PORT and block.port != PEER_PORT else "")
+    return blocked(block) + (f" (tried {_spans(block.free)})" if block.free else "")
 
 
-def opening(block: Block) -> str:
+def remedy(block: Block) -> str:
     """Rules for all ports: those of NCCL and Gloo cannot be named."""
     source, target = block.source, block.target
     if block.kind == PACKETS:
@@ -31,8 +33,20 @@ def opening(block: Block) -> str:
     return (
         f"on {target}: firewall-cmd --permanent --zone=trusted --add-source={source}/32; firewall-cmd --reload"
         f" | with ufw: ufw allow from {source} | else: iptables -I INPUT -s {source} -j ACCEPT"
+        f" (unless {source} itself lets nothing out: iptables -S OUTPUT there)"
     )
 
 
 def not_probed(probes: Sequence[Probe]) -> str:
     return "; ".join(f"{found.peer} {found.absent}" for found in probes)
+
+
+def _spans(ports: Sequence[int]) -> str:
+    """Like "6379-6384, 20000"."""
+    spans: list[list[int]] = []
+    for port in sorted(ports):
+        if spans and port == spans[-1][-1] + 1:
+            spans[-1].append(port)
+        else:
+            spans.append([port])
+    return ", ".join(str(span[0]) if len(span) == 1 else f"{span[0]}-{span[-1]}" for span in spans)

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from installer.cluster_ports import WORKER_PORTS, named_ports, probed_ports
 from installer.facts.network import Listener, NetworkFacts
-from installer.index.settings import MP_MASTER_PORT, PEER_PORT, RAY_PORTS
+from installer.index.settings import PEER_PORT
 from installer.preflight.finding import Finding, problem, warning
 from installer.preflight.situation import Situation
 
@@ -14,7 +15,6 @@ _INSIDE = re.compile(
     r"|flannel[.\d].*|kube-ipvs\d+|kube-bridge|nodelocaldns|(veth|cali|lxc|tunl|vxlan\.calico).*"
 )
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  # as a listener's
-_LOWEST, _HIGHEST = "--min-worker-port", "--max-worker-port"
 
 
 def options(at: Situation) -> Iterator[Finding]:
@@ -90,7 +90,8 @@ def hostname(at: Situation) -> Iterator[Finding]:
 def ports(at: Situation) -> Iterator[Finding]:
     """Any address counts: Ray (seen with 2.40: the GCS ends, the raylet ends), torch and the API listen on all of them.
 
-    So somebody on 127.0.0.1 alone is in their way. Only our own responder listens on the node's address alone.
+    So somebody on 127.0.0.1 alone is in their way. Only our own responder listens on the node's address alone, and
+    opens the others there for as long as a peer knocks.
     """
     if at.cluster_runs:
         return
@@ -104,23 +105,28 @@ def ports(at: Situation) -> Iterator[Finding]:
 
 
 def _in_the_way(at: Situation, port: int) -> Listener | None:
-    there = [found for found in at.facts.network.listeners if found.port == port]
+    there = [found for found in _strange_listeners(at) if found.port == port]
     if port == PEER_PORT:
         there = [found for found in there if found.address in (*_EVERY_ADDRESS, at.member.node_ip)]
     return next(iter(there), None)
 
 
+def _strange_listeners(at: Situation) -> Iterator[Listener]:
+    ours = probed_ports(at.index.cluster, is_head=_is_head(at)) if at.answers_peers else ()
+    return (
+        found for found in at.facts.network.listeners if not (found.port in ours and found.address == at.member.node_ip)
+    )
+
+
 def _needed_ports(at: Situation) -> dict[int, str]:
-    is_head, ray = at.member.role != "worker", at.index.cluster.backend == "ray"
-    needed = {at.index.serve.port: "the API's"} if is_head else {}
+    needed = {at.index.serve.port: "the API's"} if _is_head(at) else {}
     if at.index.cluster.nodes > 1 and not at.answers_peers:
         needed[PEER_PORT] = "where nodes answer each other's probes"
-    if ray:
-        needed |= {at.index.cluster.port: "that of Ray's head"} if is_head else {}
-        return needed | {
-            port: f"Ray's {option}" for option, port in RAY_PORTS.items() if option not in (_LOWEST, _HIGHEST)
-        }
-    return needed | ({MP_MASTER_PORT: "vLLM's --master-port"} if is_head and at.index.cluster.nodes > 1 else {})
+    return needed | named_ports(at.index.cluster, is_head=_is_head(at))
+
+
+def _is_head(at: Situation) -> bool:
+    return at.member.role != "worker"
 
 
 def _other_port(at: Situation, port: int) -> str:
@@ -131,8 +137,8 @@ def worker_ports(at: Situation) -> Iterator[Finding]:
     """Only warnings: Ray starts a worker anew whose port was taken, again and again if need be."""
     if at.index.cluster.backend != "ray" or at.cluster_runs:
         return
-    low, high = RAY_PORTS[_LOWEST], RAY_PORTS[_HIGHEST]
-    if taken := sorted({found.port for found in at.facts.network.listeners if low <= found.port <= high}):
+    low, high = WORKER_PORTS[0], WORKER_PORTS[-1]
+    if taken := sorted({found.port for found in _strange_listeners(at) if found.port in WORKER_PORTS}):
         yield warning(
             "worker-ports",
             f"of the ports {low}-{high} of Ray's workers are taken: {', '.join(map(str, taken[:8]))}",

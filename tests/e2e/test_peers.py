@@ -26,7 +26,10 @@ BOTH = {"container"}
 SECOND_GPU = card(SECOND, "30200", "1EB8")
 WIDE = "/media/usb/wide"
 DROP = "INPUT -p tcp --syn -j DROP"
-REJECT = "INPUT -p tcp --dport 7000:65535 -j REJECT --reject-with icmp-admin-prohibited"
+REJECT = "INPUT -p tcp --dport 30000:65535 -j REJECT --reject-with icmp-admin-prohibited"
+RAYS = "INPUT -p tcp --dport 6380:6384 -j REJECT"
+OF_RAY = "6379-6384, 20000, 20500, 20999, 52365"
+FREE = "freely chosen ports, as NCCL and Gloo take them, are closed"
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +85,11 @@ def test_nodes_that_reach_each_other_have_nothing_to_say(head: Node, listening: 
     ("closed", "rule", "says"),
     [
         ("worker", DROP, f"{HEAD} -> {WORKER}: port 6385 is closed, though the machine is there"),
-        ("worker", REJECT, f"{HEAD} -> {WORKER}: freely chosen ports, as NCCL and Gloo take them, are closed"),
-        ("head", DROP, f"{WORKER} -> {HEAD}: freely chosen ports, as NCCL and Gloo take them, are closed"),
+        ("worker", REJECT, f"{HEAD} -> {WORKER}: ports of the cluster (52365) and {FREE}"),
+        ("worker", RAYS, f"{HEAD} -> {WORKER}: ports of the cluster (6380-6384) are closed"),
+        ("head", DROP, f"{WORKER} -> {HEAD}: ports of the cluster ({OF_RAY}) and {FREE}"),
     ],
-    ids=["all of the worker", "the worker's high ports", "the way back"],
+    ids=["all of the worker", "the worker's high ports", "the worker's ports of Ray", "the way back"],
 )
 def test_a_firewall_between_the_nodes(site: Site, listening: None, closed: str, rule: str, says: str) -> None:
     head = site.nodes["head"]

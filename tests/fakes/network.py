@@ -73,8 +73,9 @@ class FakeNetwork:
             yield Heard(answer.partition(b"\n")[0] + b"\n" if cut else answer, whole=not cut)
 
     @contextmanager
-    def open_ports(self, ip: str, count: int, avoid: Iterable[int]) -> Iterator[tuple[int, ...]]:
-        ports = tuple(self._free(set(avoid)) for _ in range(count))
+    def open_ports(self, ip: str, wanted: Iterable[int], free: int, avoid: Iterable[int]) -> Iterator[tuple[int, ...]]:
+        not_taken = [port for port in wanted if (ip, port) not in {*self.doors, *self.services}]
+        ports = (*not_taken, *(self._free(set(avoid)) for _ in range(free)))
         self.doors |= {(ip, port) for port in ports}
         try:
             yield ports

@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -326,9 +326,14 @@ class FakeNode(Node):
         with self.network.asked(route, question, largest) as heard:
             yield heard
 
-    def open_ports(self, ip: str, count: int, avoid: Iterable[int]) -> AbstractContextManager[tuple[int, ...]]:
+    def knock_all(self, source: str, host: str, ports: Sequence[int]) -> tuple[Knock, ...]:
+        return tuple(self.knock(Route(source, host, port)) for port in ports)
+
+    def open_ports(
+        self, ip: str, wanted: Iterable[int], free: int, avoid: Iterable[int]
+    ) -> AbstractContextManager[tuple[int, ...]]:
         assert ip == self.ip
-        return self.network.open_ports(ip, count, avoid)
+        return self.network.open_ports(ip, wanted, free, avoid)
 
     def answer_calls(self, ip: str, port: int, answer: Answer, limits: Limits, goes_on: Callable[[], bool]) -> None:  # noqa: ARG002
         """What listens by hand answers until `on_sleep` has done what happens meanwhile."""

@@ -1,5 +1,6 @@
 """Nodes at addresses of the loopback network that answer each other over real sockets."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -7,14 +8,18 @@ from threading import Event, Thread
 
 import pytest
 
-from installer.index.settings import PEER_PORT
+from installer.index.settings import PEER_PORT, ClusterSettings, ServeSettings
 from installer.node import Node
 from installer.node.answering import Answer, Limits
 from installer.node.calls import REFUSED, Route
+from installer.peers.doors import Opening, opened
 from installer.peers.identity import Identity
+from installer.peers.probe import Probe, probe_all
 from installer.peers.responder import LIMITS, Responder
+from installer.settings import NodeConfig
 
-HERE, THERE, STRANGER = "127.0.77.1", "127.0.77.2", "127.0.77.9"
+_NET = f"127.{1 + os.getpid() // 250 % 250}.{os.getpid() % 250}"  # of this process: two may run at once
+HERE, THERE, STRANGER = f"{_NET}.1", f"{_NET}.2", f"{_NET}.9"
 IDENTITY = Identity(
     ip=THERE,
     hostname="node2",
@@ -29,6 +34,21 @@ IDENTITY = Identity(
     mtu=1500,
     clock=0,
 )
+
+
+def doors_at(ip: str) -> Opening:
+    """As of a worker that has nothing yet."""
+    cluster = ClusterSettings(2, 1, "ray", 6379, {}, "1g")
+    serve = ServeSettings("demo", 2, 1, None, "0.90", 8000, (), ())
+    config = NodeConfig("worker", ip, "lo", HERE, (HERE, THERE), 1, (), "", "", "", cluster, serve)
+    return lambda: opened(Node(), config)
+
+
+def probe(own: str, peer: str) -> Probe:
+    (found,) = probe_all(Node(), own, (peer,), doors_at(own))
+    return found
+
+
 SHORT = replace(LIMITS, seconds=1.0)
 
 
@@ -52,6 +72,6 @@ def answering(answer: Answer, limits: Limits = LIMITS) -> Iterator[None]:
 @pytest.fixture
 def responder() -> Iterator[Responder]:
     """One that answers HERE and THERE only."""
-    made = Responder(Node(), IDENTITY, frozenset((HERE, THERE)))
+    made = Responder(Node(), IDENTITY, doors_at(THERE), frozenset((HERE, THERE)))
     with answering(made.answer):
         yield made

@@ -155,15 +155,29 @@ def test_a_firewall_there_that_opens_only_what_somebody_listed(world: World) -> 
     close(WORKER, "-p", "tcp", "-m", "multiport", "!", "--dports", f"22,6379:{PEER_PORT}", "--syn", "-j", "DROP")
     with world.listening(WORKER):
         what = world.found(HEAD)["peer-unreachable"]
-    assert what.startswith(f"{HEAD} -> {WORKER}: freely chosen ports")
+    assert what.startswith(
+        f"{HEAD} -> {WORKER}: ports of the cluster (20000, 20500, 20999, 52365) and freely chosen ports, as NCCL"
+    )
     assert ";" not in what
+
+
+@pytest.mark.parametrize(("closed", "source", "target"), [(WORKER, HEAD, WORKER), (HEAD, WORKER, HEAD)])
+@pytest.mark.parametrize("target_of_rule", ["DROP", "REJECT"])
+def test_a_firewall_that_closes_ports_of_the_cluster_alone(
+    world: World, closed: str, source: str, target: str, target_of_rule: str
+) -> None:
+    """REJECT without more looks like a port on which nobody listens."""
+    close(closed, "-p", "tcp", "-m", "multiport", "--dports", "6380:6381,20999", "--syn", "-j", target_of_rule)
+    with world.listening(WORKER):
+        what = world.found(HEAD)["peer-unreachable"]
+    assert what == f"{source} -> {target}: ports of the cluster (6380-6381, 20999) are closed"
 
 
 def test_a_firewall_here_that_rejects_calls(world: World) -> None:
     close(HEAD, "-p", "tcp", "--syn", "-j", "REJECT", "--reject-with", "icmp-host-prohibited")
     with world.listening(WORKER):
         what = world.found(HEAD)["peer-unreachable"]
-    assert what.startswith(f"{WORKER} -> {HEAD}: freely chosen ports")
+    assert what.startswith(f"{WORKER} -> {HEAD}: ports of the cluster (6379-6384, 20000, 20500, 20999, 52365) and")
 
 
 @pytest.mark.parametrize("target", ["DROP", "REJECT"])

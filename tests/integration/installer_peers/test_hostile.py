@@ -13,10 +13,10 @@ import pytest
 
 from installer.index.settings import PEER_PORT
 from installer.node import Node
-from installer.peers.probe import ask_identity, probe
+from installer.peers.probe import ask_identity
 from installer.peers.questions import IDENTITY, LONG, LONGEST_LINE, OPEN, Question, write_question
 from installer.peers.responder import LIMITS, Responder
-from tests.integration.installer_peers.conftest import HERE, SHORT, STRANGER, THERE, answering
+from tests.integration.installer_peers.conftest import HERE, SHORT, STRANGER, THERE, answering, doors_at, probe
 from tests.integration.installer_peers.conftest import IDENTITY as WHO
 
 
@@ -35,7 +35,7 @@ def rest_of(call: socket.socket) -> bytes:
 
 
 def is_well() -> bool:
-    found = probe(Node(), HERE, THERE)
+    found = probe(HERE, THERE)
     return not found.absent and not found.blocks
 
 
@@ -69,7 +69,7 @@ def test_a_line_without_an_end_is_not_kept(responder: Responder) -> None:
 
 
 def test_a_slow_drip_is_cut_off() -> None:
-    with answering(Responder(Node(), WHO, frozenset()).answer, SHORT), calling() as call:
+    with answering(Responder(Node(), WHO, doors_at(THERE), frozenset()).answer, SHORT), calling() as call:
         began = time.monotonic()
         with suppress(OSError):
             while time.monotonic() - began < 10:
@@ -79,9 +79,9 @@ def test_a_slow_drip_is_cut_off() -> None:
 
 
 def test_who_never_hangs_up_is_hung_up_on_and_keeps_no_port_open() -> None:
-    with answering(Responder(Node(), WHO, frozenset()).answer, SHORT), calling() as call:
+    with answering(Responder(Node(), WHO, doors_at(THERE), frozenset()).answer, SHORT), calling() as call:
         call.sendall(write_question(Question(OPEN)))
-        (port, *_) = json.loads(call.recv(1000))["ports"]
+        (port, *_) = json.loads(call.recv(1000))["free"]
         socket.create_connection((THERE, port), 1).close()
         time.sleep(1.5)
         with pytest.raises(ConnectionRefusedError):
@@ -89,7 +89,7 @@ def test_who_never_hangs_up_is_hung_up_on_and_keeps_no_port_open() -> None:
 
 
 def test_who_asks_and_reads_nothing_holds_nobody_up() -> None:
-    with answering(Responder(Node(), WHO, frozenset()).answer, SHORT), ExitStack() as calls:
+    with answering(Responder(Node(), WHO, doors_at(THERE), frozenset()).answer, SHORT), ExitStack() as calls:
         for _ in range(LIMITS.per_source):
             calls.enter_context(calling()).sendall(write_question(Question(IDENTITY)))
         assert is_well()
@@ -111,7 +111,7 @@ def test_a_thousand_calls_of_one_source_leave_room_for_others(responder: Respond
 
 
 def test_calls_of_many_sources_end_and_leave_it_well() -> None:
-    with answering(Responder(Node(), WHO, frozenset()).answer, SHORT):
+    with answering(Responder(Node(), WHO, doors_at(THERE), frozenset()).answer, SHORT):
         before = threading.active_count()
         with ExitStack() as calls:
             for number in range(200):

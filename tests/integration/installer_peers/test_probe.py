@@ -4,14 +4,14 @@ import time
 
 from installer.node import Node
 from installer.node.calls import OPEN, REFUSED, SILENT, Route
-from installer.peers.probe import probe, probe_all
+from installer.peers.probe import probe_all
 from installer.peers.responder import Responder
-from tests.integration.installer_peers.conftest import HERE, IDENTITY, STRANGER, THERE, answering
+from tests.integration.installer_peers.conftest import HERE, IDENTITY, STRANGER, THERE, answering, doors_at, probe
 
 
 def test_nodes_that_reach_each_other(responder: Responder) -> None:
     began = time.monotonic()
-    found = probe(Node(), HERE, THERE)
+    found = probe(HERE, THERE)
     assert (found.blocks, found.absent) == ((), "")
     assert found.identity is not None
     assert found.identity.gpus == IDENTITY.gpus
@@ -20,28 +20,28 @@ def test_nodes_that_reach_each_other(responder: Responder) -> None:
 
 
 def test_a_stranger_is_told_so(responder: Responder) -> None:
-    assert probe(Node(), STRANGER, THERE).absent == f"answers, but: {STRANGER} is not one of the --nodes of {THERE}"
+    assert probe(STRANGER, THERE).absent == f"answers, but: {STRANGER} is not one of the --nodes of {THERE}"
 
 
 def test_nobody_is_there() -> None:
-    assert probe(Node(), HERE, THERE).knock == REFUSED
+    assert probe(HERE, THERE).knock == REFUSED
 
 
 def test_an_address_that_this_machine_does_not_have_is_no_peers_fault() -> None:
-    found = probe(Node(), "192.0.2.1", THERE)
+    found = probe("192.0.2.1", THERE)
     assert found.knock == SILENT
     assert "Cannot assign requested address" in found.absent
 
 
 def test_many_peers_take_no_longer_than_one(responder: Responder) -> None:
     began = time.monotonic()
-    assert [found.absent for found in probe_all(Node(), HERE, (THERE,) * 6)] == [""] * 6
+    assert [found.absent for found in probe_all(Node(), HERE, (THERE,) * 6, doors_at(HERE))] == [""] * 6
     assert time.monotonic() - began < 3
 
 
 def test_what_a_probe_opens_is_closed_again(responder: Responder) -> None:
     node = Node()
-    with node.open_ports(HERE, 3, ()) as ports:
+    with node.open_ports(HERE, (), 3, ()) as ports:
         assert [node.knock(Route(THERE, HERE, port)).state for port in ports] == [OPEN] * 3
     assert [node.knock(Route(THERE, HERE, port)).state for port in ports] == [REFUSED] * 3
 
@@ -52,7 +52,7 @@ def test_a_peer_that_answers_slowly_is_given_up() -> None:
 
     with answering(answer):
         began = time.monotonic()
-        assert probe(Node(), HERE, THERE).absent == "did not answer within 5 s"
+        assert probe(HERE, THERE).absent == "did not answer within 5 s"
         assert time.monotonic() - began < 7
 
 

@@ -138,8 +138,36 @@ def test_a_worker_that_a_firewall_cuts_off_says_what_is_closed_once_and_waits(
     run_node(worker)
     assert CONTAINER in worker.docker.containers
     (waited,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("waiting")]
-    assert waited.startswith("waiting: 10.0.0.1 -> 10.0.0.2: freely chosen ports, as NCCL and Gloo take them, are")
+    assert waited.startswith("waiting: 10.0.0.1 -> 10.0.0.2: ports of the cluster (6380-6384, 20000, 20500, 20999, ")
+    assert "and freely chosen ports, as NCCL and Gloo take them, are closed" in waited
     assert "on 10.0.0.2: firewall-cmd --permanent --zone=trusted --add-source=10.0.0.1/32" in waited
+
+
+def test_a_worker_that_does_not_reach_another_worker_says_so_and_waits(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """NCCL connects all with all; a third node that nobody answers for is no reason to wait."""
+    made = make_bundle(tmp_path / "three", Recipe(nodes=4))
+    ips = ("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4")
+    as_head, as_worker = Answers(role="head", nodes=ips), Answers(role="worker", nodes=ips)
+    head = stopped(FakeNode(root / "head"), made, as_head)
+    first, second = (stopped(FakeNode(root / ip, ip=ip), made, as_worker) for ip in ips[1:3])
+    network = connect(head, first, second)
+    run_node(head)
+    network.doors.add(("10.0.0.1", 6379))
+    run_node(first)
+    network.closed["10.0.0.3", "10.0.0.2"] = lambda port: port == 20999
+
+    def a_person_opens_it() -> None:
+        assert CONTAINER not in second.docker.containers
+        network.closed.clear()
+
+    second.on_sleep = a_person_opens_it
+    capsys.readouterr()
+    run_node(second)
+    assert CONTAINER in second.docker.containers
+    (waited,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("waiting")]
+    assert waited.startswith("waiting: 10.0.0.3 -> 10.0.0.2: ports of the cluster (20999) are closed (on 10.0.0.2: ")
 
 
 def test_a_head_whose_responder_is_gone_is_joined_all_the_same(head: FakeNode, worker: FakeNode) -> None:

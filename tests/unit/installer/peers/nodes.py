@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer.index.settings import PEER_PORT
+from installer.index.settings import PEER_PORT, ClusterSettings, ServeSettings
+from installer.peers.doors import Opening, opened
 from installer.peers.identity import Identity
 from installer.peers.responder import Responder
+from installer.settings import NodeConfig
 from tests.fakes.network import FakeNetwork, connect
 from tests.fakes.node import FakeNode
 
@@ -46,8 +48,29 @@ class Pair:
 def answering_pair(root: Path, peers: frozenset[str] = frozenset()) -> Pair:
     here, there = FakeNode(root / "here", HERE), FakeNode(root / "there", THERE)
     network = connect(here, there)
-    network.services[DOOR] = Responder(there, identity(THERE), peers).answer
+    network.services[DOOR] = Responder(there, identity(THERE), doors_of(there), peers).answer
     return Pair(here, there, network)
+
+
+def config_of(ip: str, backend: str = "ray") -> NodeConfig:
+    return NodeConfig(
+        role="head" if ip == HERE else "worker",
+        node_ip=ip,
+        interface="eth0",
+        head=HERE,
+        nodes=(HERE, THERE),
+        sequence=1,
+        image_ids=(),
+        ray_version="",
+        model_dir="",
+        files_dir="",
+        cluster=ClusterSettings(2, 1, backend, 6379, {}, "1g"),
+        serve=ServeSettings("demo", 2, 1, None, "0.90", 8000, (), ()),
+    )
+
+
+def doors_of(node: FakeNode, backend: str = "ray") -> Opening:
+    return lambda: opened(node, config_of(node.ip, backend))
 
 
 MakePair = Callable[[], Pair]

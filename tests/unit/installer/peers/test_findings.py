@@ -5,6 +5,7 @@ import pytest
 
 from installer.index.settings import PEER_PORT
 from installer.peers.findings import look_between
+from installer.peers.identity import Identity
 from installer.preflight import PROBLEM, WARNING, Finding, Report
 from installer.settings import Answers
 from installer.survey import Survey, configure, survey
@@ -13,13 +14,17 @@ from tests.fakes.installing import HEAD, WORKER, install, install_again
 from tests.fakes.network import connect, every_port
 from tests.fakes.node import FakeNode
 from tests.fakes.tree import tree
-from tests.unit.installer.peers.nodes import DOOR, ELSEWHERE, HERE, THERE, Pair, identity
+from tests.unit.installer.peers.nodes import DOOR, ELSEWHERE, HERE, THERE, Pair, doors_of, identity
 
 DOUBLE = "02:00:00:00:00:09"
 
 
 def look(pair: Pair) -> tuple[Finding, ...]:
-    return look_between(pair.here, identity(HERE), (THERE,), 2)
+    return look_of(pair, identity(HERE), (THERE,), 2)
+
+
+def look_of(pair: Pair, own: Identity, peers: tuple[str, ...], count: int) -> tuple[Finding, ...]:
+    return look_between(pair.here, own, peers, count, doors_of(pair.here))
 
 
 def only(pair: Pair) -> Finding:
@@ -35,14 +40,21 @@ def test_a_closed_firewall_is_told_with_direction_port_and_what_to_type_where(pa
     pair.network.closed[THERE, HERE] = every_port
     found = only(pair)
     assert (found.name, found.level) == ("peer-unreachable", PROBLEM)
-    (tried,) = {route.port for route in pair.network.probes if route.source == THERE}
+    free = [route.port for route in pair.network.probes if route.source == THERE and route.port > 40000][-3:]
     assert found.what == (
-        f"{THERE} -> {HERE}: freely chosen ports, as NCCL and Gloo take them, are closed (tried {tried})"
+        f"{THERE} -> {HERE}: ports of the cluster (6379-6384, 20000, 20500, 20999, 52365) and freely chosen ports, "
+        f"as NCCL and Gloo take them, are closed (tried {free[0]}-{free[-1]})"
     )
     assert found.fix == (
         f"on {HERE}: firewall-cmd --permanent --zone=trusted --add-source={THERE}/32; firewall-cmd --reload"
         f" | with ufw: ufw allow from {THERE} | else: iptables -I INPUT -s {THERE} -j ACCEPT"
+        f" (unless {THERE} itself lets nothing out: iptables -S OUTPUT there)"
     )
+
+
+def test_a_port_of_rays_that_is_closed_is_named(pair: Pair) -> None:
+    pair.network.closed[HERE, THERE] = lambda port: port in (6381, 20999)
+    assert only(pair).what == f"{HERE} -> {THERE}: ports of the cluster (6381, 20999) are closed"
 
 
 def test_a_firewall_that_closes_the_port_of_probes_too(pair: Pair) -> None:
@@ -69,25 +81,25 @@ def test_an_absent_peer_is_a_warning_with_what_to_type_there(pair: Pair) -> None
 
 
 def test_all_absent_peers_are_one_warning(pair: Pair) -> None:
-    (found,) = look_between(pair.here, identity(HERE), ("10.0.0.8", "10.0.0.9"), 3)
+    (found,) = look_of(pair, identity(HERE), ("10.0.0.8", "10.0.0.9"), 3)
     assert found.name == "peers-not-probed"
     assert "10.0.0.8 does not answer at all" in found.what
     assert "; 10.0.0.9 does not answer at all" in found.what
 
 
 def test_peers_that_nobody_named(pair: Pair) -> None:
-    (found,) = look_between(pair.here, identity(HERE), (), 2)
+    (found,) = look_of(pair, identity(HERE), (), 2)
     assert (found.name, found.level) == ("peers-not-probed", WARNING)
     assert found.what == "the addresses of the other 1 nodes are not known here"
     assert found.fix.startswith("--nodes")
 
 
 def test_a_single_node_has_no_peers(pair: Pair) -> None:
-    assert look_between(pair.here, identity(HERE), (), 1) == ()
+    assert look_of(pair, identity(HERE), (), 1) == ()
 
 
 def test_differences_are_one_table_that_is_shown_as_it_is(pair: Pair) -> None:
-    (found,) = look_between(pair.here, identity(HERE, driver="535.183.01"), (THERE,), 2)
+    (found,) = look_of(pair, identity(HERE, driver="535.183.01"), (THERE,), 2)
     assert (found.name, found.level) == ("peer-differs", WARNING)
     report = Report("demo", "1", 1, "node1", "head", HERE, (found,))
     indent = " " * len("warning  peer-differs  ")
@@ -113,7 +125,7 @@ def test_another_machine_with_this_nodes_address_is_named(pair: Pair) -> None:
 
 def test_a_single_node_may_have_a_double_too(pair: Pair) -> None:
     pair.network.claimed[HERE] = DOUBLE
-    (found,) = look_between(pair.here, identity(HERE), (), 1)
+    (found,) = look_of(pair, identity(HERE), (), 1)
     assert found.name == "duplicate-address"
 
 
@@ -125,7 +137,7 @@ def test_only_root_can_ask_who_else_has_its_address(pair: Pair) -> None:
 
 def test_an_address_on_no_interface_is_asked_for_nowhere(pair: Pair) -> None:
     pair.network.claimed[ELSEWHERE] = DOUBLE
-    assert look_between(pair.here, identity(ELSEWHERE), (), 1) == ()
+    assert look_of(pair, identity(ELSEWHERE), (), 1) == ()
 
 
 # --- of a whole node

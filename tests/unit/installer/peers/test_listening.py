@@ -7,7 +7,7 @@ from installer.errors import EnvironmentProblemError
 from installer.index.settings import PEER_PORT
 from installer.node.calls import REFUSED
 from installer.peers.listening import LONGEST, listen
-from installer.peers.probe import Probe, probe
+from installer.peers.probe import Probe, probe_all
 from installer.settings import NodeConfig
 from installer.survey import configure
 from tests.fakes.bundle import MadeBundle
@@ -15,7 +15,7 @@ from tests.fakes.installing import HEAD, WORKER
 from tests.fakes.network import connect
 from tests.fakes.node import FakeNode
 from tests.fakes.tree import tree
-from tests.unit.installer.peers.nodes import HERE, THERE
+from tests.unit.installer.peers.nodes import HERE, THERE, doors_of
 
 
 @pytest.fixture
@@ -26,6 +26,11 @@ def here(root: Path) -> FakeNode:
 @pytest.fixture
 def there(root: Path) -> FakeNode:
     return FakeNode(root / "there", THERE)
+
+
+def probe(here: FakeNode, own: str, peer: str) -> Probe:
+    (found,) = probe_all(here, own, (peer,), doors_of(here))
+    return found
 
 
 def configured(node: FakeNode, made: MadeBundle) -> NodeConfig:

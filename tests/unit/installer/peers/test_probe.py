@@ -6,10 +6,12 @@ import pytest
 
 from installer.index.settings import PEER_PORT
 from installer.node.calls import BROKEN, LATE, REFUSED, SILENT, Heard, Knock, NoAnswerError, Route
-from installer.peers.probe import PACKETS, PORT, Block, Probe, identities, is_there, probe, probe_all
+from installer.peers.probe import DOOR as PROBES
+from installer.peers.probe import PACKETS, PORTS, Block, Probe, identities, is_there, probe_all
 from installer.peers.questions import write_answer
+from installer.peers.responder import Responder
 from tests.fakes.network import FakeNetwork, every_port
-from tests.unit.installer.peers.nodes import DOOR, ELSEWHERE, HERE, THERE, Pair, answering_pair, identity
+from tests.unit.installer.peers.nodes import DOOR, ELSEWHERE, HERE, THERE, Pair, answering_pair, doors_of, identity
 
 
 class Fixed(AbstractContextManager[bytes]):
@@ -25,8 +27,13 @@ class Fixed(AbstractContextManager[bytes]):
         return
 
 
-def look(pair: Pair) -> Probe:
-    return probe(pair.here, HERE, THERE)
+RAYS = (6380, 6381, 6382, 6383, 6384, 52365)
+WORKERS = (20000, 20500, 20999)
+
+
+def look(pair: Pair, peer: str = THERE) -> Probe:
+    (found,) = probe_all(pair.here, HERE, (peer,), doors_of(pair.here))
+    return found
 
 
 def test_between_nodes_without_a_firewall_nothing_is_closed(pair: Pair) -> None:
@@ -44,22 +51,56 @@ def test_what_was_opened_for_a_probe_is_closed_after_it(pair: Pair) -> None:
 def test_a_port_of_the_installers_is_never_taken_for_a_probe(pair: Pair) -> None:
     pair.network._next = 52364
     look(pair)
-    assert {route.port for route in pair.network.probes if route.port != PEER_PORT} >= {52366, 52367}
-    assert 52365 not in {route.port for route in pair.network.probes}
+    tried = [route.port for route in pair.network.probes if route.source == THERE]
+    assert tried[-3:] == [52366, 52367, 52368]
 
 
 def test_a_firewall_here_that_lets_nothing_in(pair: Pair) -> None:
     pair.network.closed[THERE, HERE] = every_port
     (block,) = look(pair).blocks
-    assert (block.source, block.target, block.kind) == (THERE, HERE, PORT)
-    assert block.port > 1023
+    assert (block.source, block.target, block.kind) == (THERE, HERE, PORTS)
+    assert block.named == (6379, *RAYS, *WORKERS)
+    assert len(block.free) == 3
 
 
 def test_a_firewall_there_that_lets_only_the_named_ports_in(pair: Pair) -> None:
-    pair.network.closed[HERE, THERE] = lambda port: port not in (22, 6379, PEER_PORT)
+    pair.network.closed[HERE, THERE] = lambda port: port not in (22, *RAYS, *range(20000, 21000), PEER_PORT)
     (block,) = look(pair).blocks
-    assert (block.source, block.target, block.kind) == (HERE, THERE, PORT)
-    assert block.port not in (22, 6379, PEER_PORT)
+    assert (block.source, block.target, block.kind, block.named) == (HERE, THERE, PORTS, ())
+    assert len(block.free) == 3
+
+
+@pytest.mark.parametrize(("source", "target"), [(HERE, THERE), (THERE, HERE)])
+@pytest.mark.parametrize("port", [*RAYS, *WORKERS])
+def test_a_single_port_of_the_cluster_that_is_closed(pair: Pair, source: str, target: str, port: int) -> None:
+    """NCCL would connect, and Ray hang."""
+    pair.network.closed[source, target] = lambda tried: tried == port
+    assert look(pair).blocks == (Block(source, target, PORTS, (port,)),)
+
+
+def test_the_port_of_rays_head_is_looked_for_on_the_head_alone(pair: Pair) -> None:
+    pair.network.closed[HERE, THERE] = lambda port: port == 6379
+    assert look(pair).blocks == ()
+    pair.network.closed[THERE, HERE] = lambda port: port == 6379
+    assert look(pair).blocks == (Block(THERE, HERE, PORTS, (6379,)),)
+
+
+def test_without_ray_its_ports_may_be_closed(pair: Pair) -> None:
+    pair.network.services[DOOR] = Responder(pair.there, identity(THERE), doors_of(pair.there, "mp"), frozenset()).answer
+    pair.network.closed[THERE, HERE] = pair.network.closed[HERE, THERE] = lambda port: port in (6379, *RAYS, *WORKERS)
+    (found,) = probe_all(pair.here, HERE, (THERE,), doors_of(pair.here, "mp"))
+    assert found.blocks == ()
+    pair.network.closed[THERE, HERE] = lambda port: port == 29501
+    (found,) = probe_all(pair.here, HERE, (THERE,), doors_of(pair.here, "mp"))
+    assert found.blocks == (Block(THERE, HERE, PORTS, (29501,)),)
+
+
+def test_a_port_that_somebody_has_is_no_closed_one(pair: Pair) -> None:
+    """Whose it is the check `ports` of that node tells."""
+    pair.network.doors |= {(HERE, 6380), (THERE, 6381)}
+    pair.network.closed[THERE, HERE] = lambda port: port == 6380
+    pair.network.closed[HERE, THERE] = lambda port: port == 6381
+    assert look(pair).blocks == ()
 
 
 def test_firewalls_on_both_sides_are_told_at_once(pair: Pair) -> None:
@@ -71,7 +112,7 @@ def test_firewalls_on_both_sides_are_told_at_once(pair: Pair) -> None:
 def test_a_firewall_there_that_lets_nothing_in(pair: Pair) -> None:
     """The machine answers ARP all the same."""
     pair.network.closed[HERE, THERE] = every_port
-    assert look(pair) == Probe(THERE, blocks=(Block(HERE, THERE, PORT, PEER_PORT),), knock=SILENT)
+    assert look(pair) == Probe(THERE, blocks=(Block(HERE, THERE, PROBES),), knock=SILENT)
 
 
 @pytest.mark.parametrize(("source", "target"), [(HERE, THERE), (THERE, HERE)])
@@ -88,7 +129,7 @@ def test_a_machine_on_which_nobody_answers(pair: Pair) -> None:
 
 
 def test_a_machine_that_is_off(pair: Pair) -> None:
-    found = probe(pair.here, HERE, ELSEWHERE)
+    found = look(pair, ELSEWHERE)
     assert (found.knock, found.blocks) == (SILENT, ())
     assert found.absent.startswith("does not answer at all (timed out): it is off, or a firewall drops everything")
 
@@ -152,9 +193,12 @@ def test_nobody_but_who_asks_is_called_back(pair: Pair) -> None:
 
 
 def test_all_peers_are_asked_and_told_in_order(pair: Pair) -> None:
-    assert [found.peer for found in probe_all(pair.here, HERE, (ELSEWHERE, THERE))] == [ELSEWHERE, THERE]
+    assert [found.peer for found in probe_all(pair.here, HERE, (ELSEWHERE, THERE), doors_of(pair.here))] == [
+        ELSEWHERE,
+        THERE,
+    ]
     assert [found.peer for found in identities(pair.here, HERE, (THERE, ELSEWHERE))] == [THERE, ELSEWHERE]
-    assert probe_all(pair.here, HERE, ()) == ()
+    assert probe_all(pair.here, HERE, (), doors_of(pair.here)) == ()
 
 
 def test_a_machine_behind_a_router_is_pinged(pair: Pair) -> None:

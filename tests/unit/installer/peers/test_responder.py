@@ -16,11 +16,11 @@ from installer.peers.questions import (
     write_question,
 )
 from installer.peers.responder import Responder
-from tests.unit.installer.peers.nodes import ELSEWHERE, HERE, THERE, Pair, identity
+from tests.unit.installer.peers.nodes import ELSEWHERE, HERE, THERE, Pair, doors_of, identity
 
 
 def responder(pair: Pair, peers: frozenset[str] = frozenset()) -> Responder:
-    return Responder(pair.there, identity(THERE), peers)
+    return Responder(pair.there, identity(THERE), doors_of(pair.there), peers)
 
 
 def said(of: Responder, question: Question, source: str = HERE) -> bytes:
@@ -39,10 +39,10 @@ def test_it_says_nothing_secret(pair: Pair) -> None:
     assert set(json.loads(said(responder(pair), Question(IDENTITY)))) == {*known, "clock", "vllm-airgap-peer"}
 
 
-def test_it_tells_which_ports_it_could_reach_up_to_the_first_it_could_not(pair: Pair) -> None:
+def test_it_tells_which_ports_it_could_reach(pair: Pair) -> None:
     pair.network.doors |= {(HERE, 40001), (HERE, 40003)}
     answer = read_answer(said(responder(pair), Question(BACK, (40001, 40002, 40003))))
-    assert read_ports(answer, "reached") == (40001,)
+    assert read_ports(answer, "reached") == (40001, 40003)
 
 
 def test_it_connects_to_whoever_asks_and_to_nobody_else(pair: Pair) -> None:
@@ -53,9 +53,11 @@ def test_it_connects_to_whoever_asks_and_to_nobody_else(pair: Pair) -> None:
 
 def test_ports_are_open_as_long_as_the_call_lasts(pair: Pair) -> None:
     with responder(pair).answer(write_question(Question(OPEN)).rstrip(b"\n"), HERE) as answer:
-        ports = read_ports(read_answer(answer), "ports")
-        assert pair.network.doors == {(THERE, port) for port in ports}
-        assert len(ports) == 3
+        told = read_answer(answer)
+        named, free = read_ports(told, "named"), read_ports(told, "free")
+        assert pair.network.doors == {(THERE, port) for port in (*named, *free)}
+        assert named == (6380, 6381, 6382, 6383, 6384, 52365, 20000, 20500, 20999)
+        assert len(free) == 3
     assert pair.network.doors == set()
 
 
@@ -87,7 +89,7 @@ def test_where_the_nodes_are_known_a_stranger_learns_nothing(pair: Pair, ask: st
 
 def test_who_asked_is_told(pair: Pair) -> None:
     heard: list[str] = []
-    of = Responder(pair.there, identity(THERE), frozenset(), heard.append)
+    of = Responder(pair.there, identity(THERE), doors_of(pair.there), frozenset(), heard.append)
     for ask in ASKS:
         said(of, Question(ask))
     assert heard == [HERE]

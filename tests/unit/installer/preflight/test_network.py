@@ -214,3 +214,11 @@ def test_rdma_that_is_asked_for_and_not_there(good: Situation, env: dict[str, st
         "warning",
         "the settings ask for RDMA, and this node has no RDMA device: NCCL will use TCP here",
     )
+
+
+@pytest.mark.parametrize("port", [6379, 6384, 20000, 20500])
+def test_what_a_peer_has_our_responder_open_is_nobody_elses(good: Situation, port: int) -> None:
+    at = listening(good, port, address=good.member.node_ip)
+    assert not is_quiet(at)
+    assert is_quiet(replace(at, answers_peers=True))
+    assert not is_quiet(replace(listening(good, port, address="127.0.0.1"), answers_peers=True))
