@@ -12,7 +12,7 @@ from installer.journal import Journal
 from installer.node import Node
 from installer.node.paths import PROGRAM
 from installer.pinned import pinned_keys, read_pinned, record_up
-from installer.roles import afterwards, steps_for
+from installer.roles import afterwards, steps_for, try_packages
 from installer.settings import Answers
 from installer.staging import STAGING
 from installer.step import Report, execute, preview
@@ -43,10 +43,11 @@ def prepare(node: Node, bundle: Bundle, answers: Answers, runtime_copy: Path | N
 
 
 def carry_out(node: Node, prepared: Prepared, voice: Voice) -> Health:
-    """Take in, then every step. Resumes where an earlier run stopped."""
+    """Take in, try what could be refused, then every step. Resumes where an earlier run stopped."""
     wanted = tuple(file for file in prepared.intake.files if file.path in prepared.lacking)
     with voice.meter("copying from the medium", prepared.bytes_to_copy) as advance:
         take_in(node, prepared.intake, wanted, advance)
+    try_packages(prepared.plan, node)
     execute(steps_for(prepared.plan), node, Journal(node), voice.step)
     health = look(node, prepared.plan.config)
     record_up(node, prepared.plan.pinned)
@@ -82,9 +83,9 @@ def wait_until_served(node: Node, prepared: Prepared, voice: Voice) -> None:
 
 def check_caller(node: Node) -> None:
     if not node.is_root:
+        by_path = f"; where that finds no vllm-airgap, type {PROGRAM}" if node.at(PROGRAM).exists() else ""
         raise EnvironmentProblemError(
-            "not root: an install changes the system",
-            hint=f"run the same command with sudo; where that finds no vllm-airgap, type {PROGRAM}",
+            "not root: an install changes the system", hint=f"run the same command with sudo{by_path}"
         )
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from installer.driver.look import LastLook
 from installer.engine import CONTAINERD_UNIT, DOCKER_UNIT
-from installer.hardware.requirements import Offer, demands_of, judge
-from installer.index.components import Driver
+from installer.hardware.driver_decision import Wanted
 from installer.index.document import Index
+from installer.node import Node
 from installer.pinned import Pinned
 from installer.settings import NodeConfig, Site
 from installer.staging import Staging
@@ -33,12 +33,17 @@ from installer.steps.retired_unit import RetireUnit
 from installer.steps.site_json import RememberSite
 from installer.steps.toolkit_packages import InstallToolkit
 from installer.steps.units import PlaceUnits
+from installer.transaction import try_together
 from installer.trust.keys import PublicKey
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One bundle, for one node. ``look`` is what its GPUs said while all this was decided."""
+    """One bundle, for one node.
+
+    ``driver`` is the bundle's, if it has one, and by what preflight judged the node's own; ``look`` what the GPUs said
+    while all this was decided.
+    """
 
     index: Index
     pinned: Pinned
@@ -47,11 +52,19 @@ class Plan:
     own_dockerd: str | None  # as installer.engine says it
     site: Site
     config: NodeConfig
+    driver: Wanted | None
     look: LastLook
 
 
 def steps_for(plan: Plan) -> Iterator[Step]:
     return head(plan) if plan.site.role == "head" else worker(plan)
+
+
+def try_packages(plan: Plan, node: Node) -> None:
+    """All that the steps will ask of the package manager: what it refuses of the last it refuses before the first."""
+    steps: tuple[InstallPackages | InstallToolkit, ...] = (*packages(plan), *toolkit(plan))
+    wanted = [step.transaction(node) for step in steps]
+    try_together(node, plan.staging, plan.index.target.packages, wanted)
 
 
 def afterwards(plan: Plan) -> Iterator[Step]:
@@ -79,16 +92,14 @@ def software(plan: Plan) -> Iterator[Step]:
     index, staging = plan.index, plan.staging
     yield PinTrust(plan.pinned, plan.keys, index.only("runtime"), staging)
     yield RememberSite(plan.site)
-    if index.packages is not None:
-        yield InstallPackages(index.packages, index.target.packages, index.of_kind("package"), staging)
-    if index.driver is not None:
-        yield install_driver(plan, index.driver)
+    yield from packages(plan)
+    if plan.driver is not None:
+        yield InstallDriver(plan.driver, index.only("driver"), staging, look=plan.look)
     yield StartFabricManager(look=plan.look)
     yield RestartServices()
     yield TurnOnPersistence()
     yield from docker(plan)
-    if index.toolkit is not None:
-        yield InstallToolkit(index.toolkit, index.target.packages, index.of_kind("toolkit"), staging)
+    yield from toolkit(plan)
     yield ConfigureNvidiaRuntime()
     yield LoadImage(index.image, index.of_kind("image"), staging, index.sequence)
     yield PlaceModel(index.model.name, index.of_kind("model"), staging)
@@ -96,16 +107,16 @@ def software(plan: Plan) -> Iterator[Step]:
         yield CheckExtraFiles(index.of_kind("file"), staging)
 
 
-def install_driver(plan: Plan, driver: Driver) -> InstallDriver:
-    """A packaged driver of another version stays where it has what the image asks for."""
-    image, config = plan.index.image, plan.config
-    demands = demands_of(image.requires, image.versions, config.cluster.env)
+def packages(plan: Plan) -> Iterator[InstallPackages]:
+    index = plan.index
+    if index.packages is not None:
+        yield InstallPackages(index.packages, index.target.packages, index.of_kind("package"), plan.staging)
 
-    def suffices(version: str) -> bool:
-        return judge(demands, Offer(version)).natively
 
-    packages = plan.index.target.packages
-    return InstallDriver(driver, plan.index.only("driver"), plan.staging, packages, suffices, look=plan.look)
+def toolkit(plan: Plan) -> Iterator[InstallToolkit]:
+    index = plan.index
+    if index.toolkit is not None:
+        yield InstallToolkit(index.toolkit, index.target.packages, index.of_kind("toolkit"), plan.staging)
 
 
 def docker(plan: Plan) -> Iterator[Step]:

@@ -23,6 +23,7 @@ from installer.peers.probe import ask_identity
 from installer.pinned import Pinned, check_policy, read_pinned
 from installer.preflight import MISFITS, Finding, Member, Report, Situation, findings_of
 from installer.preflight.finding import problem
+from installer.preflight.gpu_driver import bundled_driver
 from installer.roles import Plan
 from installer.settings import (
     SITE_JSON,
@@ -134,6 +135,7 @@ def survey(
             files_dir=staging.extra_files if index.of_kind("file") else "",
             sums_digest=bundle.metadata.sums_digest,
         ),
+        driver=bundled_driver(situation),
         look=_look(node, seen.facts),
     )
     report = _report(_with_peers(node, situation, plan.config), frozenset(ignored))
@@ -142,10 +144,15 @@ def survey(
 
 def configure(node: Node, bundle: Bundle, answers: Answers) -> NodeConfig:
     """What this node will be, by its options alone; the list of nodes tells the role too. Raises UsageError."""
-    local = node.addresses()
+    local, before = node.addresses(), _remembered(node)
+    if not (answers.role or answers.nodes or before):
+        raise UsageError(
+            "--listen: --nodes is missing: they alone are answered",
+            hint="--nodes IP,IP,... lists all nodes, head first; this one finds itself among them",
+        )
     if not answers.role and answers.nodes:
         answers = replace(answers, role="head" if answers.nodes[0] in {found.ip for found in local} else "worker")
-    site = decide_site(answers, bundle.index, _remembered(node), local)
+    site = decide_site(answers, bundle.index, before, local)
     return node_config(site, bundle.index, local, sums_digest=bundle.metadata.sums_digest)
 
 

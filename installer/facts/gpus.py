@@ -19,7 +19,7 @@ _GPU_FIELDS: Final = (
 )
 _PROCESS_FIELDS: Final = ("pid", "gpu_uuid", "used_memory", "process_name")
 _NO_FIELD: Final = re.compile(r'Field "([\w.]+)" is not a valid field to query')
-_SLOWEST: Final = 180  # seconds; without persistence every call wakes every GPU: 30 s with eight A100
+SLOWEST_SMI: Final = 180  # seconds; without persistence every call wakes every GPU: 30 s with eight A100
 
 Row = Mapping[str, str]
 
@@ -89,10 +89,10 @@ def gather_gpus(sight: Sight) -> GpuFacts:
     found = gather_cards(sight)
     if not found.smi:
         return found
-    held = answer(sight, "nvidia-smi", _query("compute-apps", _PROCESS_FIELDS), "--format=csv", timeout=_SLOWEST)
+    held = answer(sight, "nvidia-smi", _query("compute-apps", _PROCESS_FIELDS), "--format=csv", timeout=SLOWEST_SMI)
     if held.late:
         return found
-    told = answer(sight, "nvidia-smi", "-q", "-x", "-i", "0", timeout=_SLOWEST)
+    told = answer(sight, "nvidia-smi", "-q", "-x", "-i", "0", timeout=SLOWEST_SMI)
     return replace(
         found,
         processes=read_processes(held.stdout) if held.succeeded else (),
@@ -175,7 +175,7 @@ def _ask_for_gpus(sight: Sight) -> Output:
     """An older driver names the first field that it does not know, and tells nothing."""
     fields = list(_GPU_FIELDS)
     while True:
-        output = answer(sight, "nvidia-smi", _query("gpu", fields), "--format=csv", timeout=_SLOWEST)
+        output = answer(sight, "nvidia-smi", _query("gpu", fields), "--format=csv", timeout=SLOWEST_SMI)
         unknown = _NO_FIELD.search(output.stdout + output.stderr)
         if unknown is None or unknown[1] not in fields:
             return output

@@ -69,16 +69,11 @@ Decision = Keep | Install | BlockNouveau | Reboot | Refuse | Late
 
 @dataclass(frozen=True)
 class Wanted:
-    """The bundle's driver, and which other versions the image would run with too."""
+    """The bundle's driver, and which other versions the image would run with on this node's GPUs too."""
 
     version: str
     package_format: str  # rpm or deb: how a packaged driver would be removed
     suffices: Callable[[str], bool]
-
-
-def no_other(_version: str) -> bool:
-    """Where nothing is known of the image, the bundle's version is the only one that will do."""
-    return False
 
 
 def decide(wanted: Wanted, driver: DriverFacts, gpus: GpuFacts) -> Decision:

@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
-from installer.cluster_ports import named_ports, probed_ports, some_worker_ports
 from installer.facts.network import listeners
+from installer.index.cluster_ports import named_ports, probed_ports, some_worker_ports
 from installer.index.settings import FIXED_PORTS
 from installer.node import Node
 from installer.settings import NodeConfig

@@ -43,10 +43,12 @@ CHECKS: Mapping[str, Check] = {
     "gpus": gpus.gpus,
     "gpu-models": gpus.models,
     "gpu-busy": gpus.busy,
+    "gpu-held": gpus.held,
     "mig": gpus.mig,
     "gpu-too-old": serving.gpu_too_old,
     "serve-plan": serving.serve_plan,
     "driver": driver.driver,
+    "own-driver": driver.own_driver,
     "driver-kind": driver_kind.kind,
     "display-server": driver.display_server,
     "kernel": driver.kernel,
@@ -80,7 +82,7 @@ CHECKS: Mapping[str, Check] = {
     "peers-not-probed": network.peers_not_probed,
 }
 # The others an install could not go on with, whatever a person makes of them.
-IGNORABLE = frozenset(CHECKS) - {"options", "root", "display-server"}
+IGNORABLE = frozenset(CHECKS) - {"options", "root", "driver", "display-server", "gpu-held"}
 
 
 def findings_of(situation: Situation) -> tuple[Finding, ...]:

@@ -12,8 +12,12 @@ from installer.preflight.finding import Finding, problem, warning
 from installer.preflight.gpu_driver import coming, decision, serving, verdict
 from installer.preflight.situation import Situation, dotted
 
+# That keep nouveau out of the next boot, and the packages that they are in.
+_REBUILDERS, _THEIR_PACKAGES = ("dracut", "update-initramfs"), r"dracut|initramfs-tools"
+
 
 def driver(at: Situation) -> Iterator[Finding]:
+    """What is a problem here, the driver's step refuses."""
     match decision(at):
         case Refuse(reason, fix) | Late(reason, fix):
             yield problem("driver", reason, fix)
@@ -25,26 +29,37 @@ def driver(at: Situation) -> Iterator[Finding]:
             )
         case Keep(_, remark) if remark:
             yield warning("driver", remark, "none needed; the manifest may name this version, or leave `driver:` out")
-        case None:
-            yield from _own_driver(at)
+        case BlockNouveau(reason) if not _rebuilds_initramfs(at):
+            yield problem(
+                "driver",
+                f"{reason}, and neither {' nor '.join(_REBUILDERS)} is there to keep it out of the next boot",
+                "blacklist nouveau in /etc/modprobe.d, rebuild the initramfs, reboot, then the same command again",
+            )
         case _:
             pass
 
 
-def _own_driver(at: Situation) -> Iterator[Finding]:
+def _rebuilds_initramfs(at: Situation) -> bool:
+    return any(name in at.facts.system.programs for name in _REBUILDERS) or brings(at, _THEIR_PACKAGES)
+
+
+def own_driver(at: Situation) -> Iterator[Finding]:
+    """Of the node, which is to serve where the bundle has none."""
+    if at.index.driver:
+        return
     loaded, on_disk = at.facts.driver.loaded, at.facts.driver.on_disk
     if loaded and on_disk and loaded != on_disk:
         yield problem(
-            "driver",
+            "own-driver",
             f"driver {loaded} is loaded and {on_disk} is on disk: programs fail (Driver/library version mismatch)",
             "reboot this node, then run the same command again",
         )
     elif at.facts.gpus.late:
         silent = late(at.facts.driver, at.facts.gpus)
-        yield problem("driver", silent.reason, silent.fix)
+        yield problem("own-driver", silent.reason, silent.fix)
     elif not at.facts.gpus.smi and not loaded and brings(at, DRIVER):
         yield warning(
-            "driver",
+            "own-driver",
             "the driver comes with the bundle's packages: whether its module is one for this kernel, and loads, only "
             "the install shows",
             "after the install: nvidia-smi; where it does not answer: reboot, then vllm-airgap install",
@@ -52,7 +67,7 @@ def _own_driver(at: Situation) -> Iterator[Finding]:
     elif not at.facts.gpus.smi:
         said = at.facts.gpus.smi_error or "it is not there"
         yield problem(
-            "driver",
+            "own-driver",
             f"the bundle has no driver, and this node's does not answer: nvidia-smi: {said}",
             "modprobe nvidia; dmesg | grep -i nvrm tells why; or build the bundle with `driver:`",
         )

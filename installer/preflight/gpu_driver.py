@@ -9,12 +9,17 @@ from installer.index.gpus import GPUS, Capability
 from installer.preflight.situation import Situation
 
 
-def decision(at: Situation) -> Decision | None:
-    """What an install will do about the driver; None where the bundle has none."""
+def bundled_driver(at: Situation) -> Wanted | None:
+    """The bundle's driver, and by what an install judges those that are there; None where the bundle has none."""
     if at.index.driver is None:
         return None
-    wanted = Wanted(at.index.driver.version, at.index.target.packages, lambda version: verdict(at, version).natively)
-    return decide(wanted, at.facts.driver, at.facts.gpus)
+    return Wanted(at.index.driver.version, at.index.target.packages, lambda version: verdict(at, version).natively)
+
+
+def decision(at: Situation) -> Decision | None:
+    """What an install will do about the driver; None where the bundle has none."""
+    wanted = bundled_driver(at)
+    return None if wanted is None else decide(wanted, at.facts.driver, at.facts.gpus)
 
 
 def coming(at: Situation) -> str:

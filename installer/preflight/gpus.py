@@ -58,22 +58,27 @@ def models(at: Situation) -> Iterator[Finding]:
         )
 
 
-def busy(at: Situation) -> Iterator[Finding]:
-    """The server refuses to start where less memory is free than the share that it is told to take."""
-    replaced = coming(at)
-    if replaced and at.strangers:
+def held(at: Situation) -> Iterator[Finding]:
+    """The driver's step goes on beside nobody of these, and kills nobody."""
+    if (replacing := coming(at)) and at.strangers:
         yield problem(
-            "gpu-busy",
+            "gpu-held",
             f"{', '.join(at.strangers)} {'have' if len(at.strangers) > 1 else 'has'} a GPU open, if only to watch it, "
-            f"so that driver {replaced} cannot take the place of the one that is loaded",
+            f"so that driver {replacing} cannot take the place of the one that is loaded",
             "stop them: docker stop CONTAINER, systemctl stop UNIT, kill PROCESS",
         )
-    if at.cluster_runs:
+
+
+def busy(at: Situation) -> Iterator[Finding]:
+    """The server refuses to start where less memory is free than the share that it is told to take.
+
+    Who keeps a driver from its replacement is told by ``held``, and once; but for whom nvidia-smi alone sees.
+    """
+    replaced = coming(at)
+    if at.cluster_runs or (replaced and at.strangers):
         return
     share = float(at.index.serve.gpu_memory_utilization)
     for gpu in at.facts.gpus.smi:
-        if replaced and at.strangers:
-            continue
         if replaced and _processes(at, gpu):
             yield problem(
                 "gpu-busy",

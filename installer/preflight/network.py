@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from installer.cluster_ports import WORKER_PORTS, named_ports, probed_ports
 from installer.facts.network import Listener, NetworkFacts
+from installer.index.cluster_ports import WORKER_PORTS, named_ports, probed_ports
 from installer.index.settings import PEER_PORT
 from installer.preflight.finding import Finding, problem, warning
 from installer.preflight.situation import Situation

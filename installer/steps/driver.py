@@ -1,6 +1,5 @@
 """The NVIDIA driver, by its own .run installer."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from installer.driver.holders import strangers
@@ -21,11 +20,9 @@ from installer.hardware.driver_decision import (
     Refuse,
     Wanted,
     decide,
-    no_other,
 )
 from installer.hardware.driver_log import errors_in, remedy_for
 from installer.hardware.driver_options import installer_options, over_running
-from installer.index.components import Driver
 from installer.index.document import File
 from installer.node import Node
 from installer.node.paths import STATE
@@ -42,20 +39,18 @@ _AGAIN = "reboot this node, then run the same command again; --reboot does both 
 class InstallDriver:
     """The node has the bundle's driver loaded and on disk, or a packaged one with which the image runs too.
 
-    ``suffices`` tells whether the image runs with a driver of another version.
+    ``wanted`` is what preflight judged the node's driver by.
     """
 
-    driver: Driver
+    wanted: Wanted
     file: File
     staging: Staging
-    package_format: str = "rpm"
-    suffices: Callable[[str], bool] = no_other
     replaces: tuple[str, ...] = (BLOCKED,)
     look: LastLook = field(default_factory=LastLook)
 
     @property
     def title(self) -> str:
-        return f"NVIDIA driver {self.driver.version}"
+        return f"NVIDIA driver {self.wanted.version}"
 
     def pending(self, node: Node) -> str | None:
         decision = self._decide(*self.look.of_same_driver(node))
@@ -79,14 +74,14 @@ class InstallDriver:
                 pass
 
     def _decide(self, driver: DriverFacts, gpus: GpuFacts) -> Decision:
-        return decide(Wanted(self.driver.version, self.package_format, self.suffices), driver, gpus)
+        return decide(self.wanted, driver, gpus)
 
     def _install(self, node: Node, driver: DriverFacts, gpus: GpuFacts) -> None:
         _refuse_in_use(node, driver)
         stop_cluster(node)
         stop_services(node)
         desktop = node.finds("Xorg") is not None
-        options = installer_options(self.driver.version, gpus.pci, dkms=bool(driver.dkms), desktop=desktop)
+        options = installer_options(self.wanted.version, gpus.pci, dkms=bool(driver.dkms), desktop=desktop)
         self._run(node, *options, *self._free_modules(node))
         after = self._decide(*self.look.anew(node))
         if isinstance(after, Reboot):
@@ -97,7 +92,7 @@ class InstallDriver:
         problem = unload_modules(node)
         if problem is None:
             return ()
-        if options := over_running(self.driver.version):
+        if options := over_running(self.wanted.version):
             return options
         raise EnvironmentProblemError(
             f"the loaded driver cannot be unloaded: {problem}",

@@ -1,14 +1,14 @@
 """What the node lacks of its distribution, such as a compiler and its kernel's headers, before the driver needs it."""
 
 from collections.abc import Iterable
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 from installer.index.components import ExtraPackage, Packages
 from installer.index.document import File
 from installer.node import Node
 from installer.package_tools import TOOLS, PackageTool
-from installer.staging import Staging, open_staged
+from installer.staging import Staging
+from installer.transaction import Transaction, opened
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,17 @@ class InstallPackages:
         return f"not installed: {', '.join(missing)}" if missing else None
 
     def apply(self, node: Node) -> None:
+        with opened(node, self.staging, self.transaction(node)) as (paths, beside):
+            self._tool.try_out(node, paths, beside)
+            self._tool.install(node, paths, beside)
+
+    def transaction(self, node: Node) -> Transaction:
+        """What ``apply`` would install now."""
         missing = self._missing(node)
         # Headers of a kernel go beside those of another: that one may be the kernel after the next boot.
         beside = [package for package in missing if package.kernels and self._tool.installed(node, package.name)]
         rest = [package for package in missing if package not in beside]
-        with ExitStack() as copies:
-            paths = {file.path: str(node.at(self.staging.place_of(file))) for file in self.files}
-            for file in self.files:
-                if file.path in {package.path for package in missing}:
-                    copies.enter_context(open_staged(node, self.staging, file))
-            first, second = _paths_of(rest, paths), _paths_of(beside, paths)
-            self._tool.try_out(node, first, second)
-            self._tool.install(node, first, second)
+        return Transaction(self._files_of(rest), self._files_of(beside))
 
     @property
     def _tool(self) -> PackageTool:
@@ -56,6 +55,6 @@ class InstallPackages:
         serves = self._tool.serves_kernel if package.kernels else self._tool.serves
         return any(serves(version, package.version) for version in self._tool.installed(node, package.name))
 
-
-def _paths_of(packages: Iterable[ExtraPackage], paths: dict[str, str]) -> list[str]:
-    return [paths[package.path] for package in packages]
+    def _files_of(self, packages: Iterable[ExtraPackage]) -> tuple[File, ...]:
+        by_path = {file.path: file for file in self.files}
+        return tuple(by_path[package.path] for package in packages)

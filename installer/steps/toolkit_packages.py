@@ -1,14 +1,14 @@
 """The NVIDIA container toolkit's packages, in one transaction."""
 
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 from installer.index.components import Package, Toolkit
 from installer.index.document import File
 from installer.node import Node
 from installer.package_tools import TOOLS, PackageTool
-from installer.staging import Staging, open_staged
+from installer.staging import Staging
 from installer.systemd import stop_docker
+from installer.transaction import Transaction, opened
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,15 @@ class InstallToolkit:
         return f"not installed: {', '.join(missing)}" if missing else None
 
     def apply(self, node: Node) -> None:
-        paths = [str(node.at(self.staging.place_of(file))) for file in self.files]
-        with ExitStack() as copies:
-            for file in self.files:
-                copies.enter_context(open_staged(node, self.staging, file))
+        with opened(node, self.staging, Transaction(self.files)) as (paths, _):
             self._tool.try_out(node, paths)
             # dockerd looks for NVIDIA's hook only when it starts (moby, nvidia_linux.go), so it must start after this.
             stop_docker(node)
             self._tool.install(node, paths)
+
+    def transaction(self, node: Node) -> Transaction:
+        """What is to be installed, if anything."""
+        return Transaction() if self.pending(node) is None else Transaction(self.files)
 
     def _is_there(self, node: Node, package: Package) -> bool:
         versions = self._tool.installed(node, package.name)

@@ -1,6 +1,5 @@
 """The driver step on real nodes: nouveau and its reboot, what cannot be built, who holds the GPU, an upgrade."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -62,12 +61,8 @@ def newer(made: Inputs, release: Release) -> Path:
     folder.mkdir(parents=True)
     package = folder / f"NVIDIA-Linux-x86_64-{NEWER}.run"
     driver.make(package, NEWER)
-    for path in (release.key, release.public_key):
-        shutil.copy(path, folder)
-    description = folder / bundles.MANIFEST
-    description.write_text(bundles.manifest(replace(made, driver_run=package), Wish(sequence=2, driver=NEWER)))
-    bundles.build_described(description, HostDocker(BUILD), folder / "newer", folder / release.key.name)
-    return folder / "newer"
+    parts, wish = replace(made, driver_run=package), Wish(sequence=2, driver=NEWER)
+    return bundles.build_by(release.key, parts, HostDocker(BUILD), folder / "newer", wish).bundle
 
 
 def _typed(node: Node, *options: str) -> tuple[str, ...]:
@@ -158,7 +153,7 @@ def test_who_holds_a_gpu_is_named_and_left_alone(taken: Node, newer: Path) -> No
         with pytest.raises(CommandError) as caught:
             taken.run(*UPGRADE)
         said = " ".join(caught.value.said.split())
-        assert "gpu-busy: sleep (" in said
+        assert "gpu-held: sleep (" in said
         assert "trainer.service" in said
         assert "has a GPU open" in said
         assert _is_active(taken, "trainer.service")

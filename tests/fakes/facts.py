@@ -13,7 +13,7 @@ from installer.facts.system import SystemFacts
 GIB = 1 << 30
 KERNEL = "5.14.0-427.el9.x86_64"
 DRIVER = "550.127.08"
-_PROGRAMS = ("getent", "ip", "iptables", "restorecon", "rpm", "systemctl")
+_PROGRAMS = ("dracut", "getent", "ip", "iptables", "restorecon", "rpm", "systemctl")
 
 ROOT = Mount("/", "/dev/sda2", "xfs", ("rw", "relatime"), 500 * GIB, 400 * GIB)
 T4 = SmiGpu(

@@ -1,17 +1,13 @@
 """A whole machine below a temporary root: its programs have state, and one that it does not know makes it raise."""
 
-import errno
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from installer.container import CONTAINER
 from installer.errors import AirgapError, RebootNeededError
 from installer.node import Node
-from installer.node.answering import Answer, Limits
-from installer.node.calls import OPEN, REFUSED, Heard, Knock, NoAnswerError, Route
 from installer.resume import RESUME_UNIT
 from installer.runner import halt_node, halt_serve, program, run_node, run_serve
 from installer.sight import Output
@@ -20,9 +16,10 @@ from tests.fakes.changes import Changes
 from tests.fakes.docker import FakeDocker
 from tests.fakes.dpkg import FakeDpkg
 from tests.fakes.linux import FakeInterface, FakeLinux, FakeMount
-from tests.fakes.network import FakeNetwork
+from tests.fakes.networked import NetworkedNode, StillWaitingError
 from tests.fakes.nvidia import FakeNvidia
 from tests.fakes.rpm import FakeRpm
+from tests.fakes.system import FakeSystem
 from tests.fakes.systemd import FakeSystemd, UnitActions
 
 _PATH = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin")
@@ -36,15 +33,11 @@ _NOT_FOUND, _KILLED = 127, -9
 _SHORTEST_PATIENCE = 2  # seconds; what waits for longer in a unit is left waiting
 
 
-class StillWaitingError(BaseException):
-    """A unit's program waits for something; the machine goes on without it."""
-
-
-class FakeNode(Node):
-    """A bare machine with systemd and rpm at ``ip`` on eth0. Public fields are what is true of it."""
+class FakeNode(NetworkedNode):
+    """A bare machine with systemd and rpm. Public fields are what is true of it."""
 
     def __init__(self, root: Path, ip: str = "10.0.0.1") -> None:
-        super().__init__(root=root)
+        super().__init__(root, ip)
         self.changes = Changes()
         self.systemd = FakeSystemd(root, self.changes, self._after_reload, self.clock)
         self.docker = FakeDocker(root, self.changes, self.finds, self._in_container)
@@ -52,20 +45,11 @@ class FakeNode(Node):
         self.dpkg = FakeDpkg(root, self.changes)
         self.nvidia = FakeNvidia(root, self.changes, lambda: bool(self.docker.containers))
         self.linux = FakeLinux(self._own_disk, self._own_interface)
-        self.ip = ip
+        self.system = FakeSystem(self.changes, self.linux, lambda: self.ip, self.date)
         self.mtu = 1500
-        self.hosts: dict[str, tuple[str, ...]] = {}  # what a name resolves to; its own does to its address
-        self.arch = "x86_64"
-        self.libc = "glibc 2.36"
-        self.as_root = True
-        self.groups = {"root"}
         self.free = 1 << 40
         self.now = 1000.0
         self.clock_seconds = 2_000_000_000  # since 1970, and so long after any bundle was made
-        self.os_release = _OS_RELEASE
-        self.reachable: set[tuple[str, int]] = set()
-        self.network = FakeNetwork({ip})
-        self.web: dict[str, tuple[int, bytes]] = {}
         self.ray: list[tuple[str, int]] | None = None
         self.server: tuple[str, ...] | None = None
         self.journal: dict[str, list[str]] = {NODE_UNIT: [], SERVE_UNIT: []}
@@ -74,8 +58,6 @@ class FakeNode(Node):
         self.boots = 1
         self.in_program = False  # while another program works, which goes on when ours is killed
         self._in_unit = False
-        self._in_child = False
-        self._answers: set[tuple[str, int]] = set()  # of the child beside the node unit
         self._set_up()
 
     def _set_up(self) -> None:
@@ -101,7 +83,7 @@ class FakeNode(Node):
 
     def become_debian(self) -> None:
         """With dpkg and apt instead of rpm."""
-        self.os_release = _OS_RELEASE_OF_DEBIAN
+        self.system.become_debian()
         self.at("/usr/bin/rpm").unlink()
         for name in ("apt-get", "dpkg", "dpkg-query", "env"):
             self.give_program(f"/usr/bin/{name}")
@@ -160,15 +142,11 @@ class FakeNode(Node):
             "ip": self.linux.ip,
             "df": self.linux.df,
             "od": self.linux.od,
-            "uname": self._uname,
-            "date": self._date,
-            "getconf": self._getconf,
             "readlink": self._readlink,
-            "getent": self._getent,
-            "groupadd": self._groupadd,
             "journalctl": self._journalctl,
             "restorecon": self._restorecon,
-            "ping": self._ping,
+            "ping": self.ping,
+            **self.system.programs,
         }
         return programs[name](arguments)
 
@@ -177,37 +155,10 @@ class FakeNode(Node):
         assert "=" in variable
         return self._program(tuple(command), None)
 
-    def _uname(self, arguments: tuple[str, ...]) -> Output:
-        assert arguments == ("-rm",), arguments
-        return Output(0, f"{self.linux.release} {self.arch}\n", "")
-
-    def _date(self, arguments: tuple[str, ...]) -> Output:
-        assert arguments == ("+%s",), arguments
-        return Output(0, f"{self.clock_seconds}\n", "")
-
-    def _getconf(self, arguments: tuple[str, ...]) -> Output:
-        assert arguments == ("GNU_LIBC_VERSION",), arguments
-        return Output(0, f"{self.libc}\n", "") if self.libc else Output(2, "", "getconf: Unrecognized variable\n")
-
     def _readlink(self, arguments: tuple[str, ...]) -> Output:
         option, path = arguments
         assert option == "-f"
         return Output(0, f"{path}\n", "")  # it has no links
-
-    def _getent(self, arguments: tuple[str, ...]) -> Output:
-        database, name = arguments
-        if database == "ahostsv4":
-            found = self.hosts.get(name, (self.ip,) if name == self.linux.hostname else ())
-            return Output(0 if found else 2, "".join(f"{ip:15} STREAM {name}\n" for ip in found), "")
-        assert database == "group"
-        return Output(0 if name in self.groups else 2, "", "")
-
-    def _groupadd(self, arguments: tuple[str, ...]) -> Output:
-        option, name = arguments
-        assert option == "--system"
-        self.changes.about_to(f"groupadd {name}")
-        self.groups.add(name)
-        return Output(0, "", "")
 
     def _journalctl(self, arguments: tuple[str, ...]) -> Output:
         *_, lines, count, of, unit = arguments
@@ -219,25 +170,6 @@ class FakeNode(Node):
         assert options == "-RF"
         self.changes.about_to(f"restorecon {os.path.relpath(path, self.root)}")
         return Output(0, "", "")
-
-    def beside(self, work: Callable[[], None]) -> None:
-        """A child goes on for ever; here it has done all when it would wait."""
-        self._end_child()
-        self._in_child = True
-        try:
-            work()
-        except StillWaitingError:
-            pass
-        finally:
-            self._in_child = False
-
-    def _end_child(self) -> None:
-        for door in self._answers:
-            self.network.services.pop(door, None)
-        self._answers.clear()
-
-    def _ping(self, arguments: tuple[str, ...]) -> Output:
-        return Output(0 if arguments[-1] in self.network.up else 1, "", "")
 
     def become(self, command: tuple[str, ...]) -> None:
         name, *arguments = command
@@ -269,7 +201,7 @@ class FakeNode(Node):
 
     def _shown(self) -> dict[str, str]:
         boot = {"/proc/sys/kernel/random/boot_id": f"boot {self.boots}\n"}
-        return {**self.linux.files(), **boot, "/etc/os-release": self.os_release}
+        return {**self.linux.files(), **boot, "/etc/os-release": self.system.os_release}
 
     def _own_disk(self) -> FakeMount:
         return FakeMount("/", "/dev/vda1", size=max(1 << 41, self.free), free=self.free)
@@ -297,76 +229,11 @@ class FakeNode(Node):
 
     @property
     def machine(self) -> str:
-        return self.arch
+        return self.system.arch
 
     @property
     def c_library(self) -> str:
-        return self.libc
-
-    def connects(self, host: str, port: int, timeout: float = 3) -> bool:  # noqa: ARG002
-        return (host, port) in self.reachable or self.knock(Route(self.ip, host, port)).state == OPEN
-
-    def join(self, network: FakeNetwork) -> None:
-        network.services |= {door: self.network.services[door] for door in self._answers}
-        network.up.add(self.ip)
-        self.network = network
-
-    def knock(self, route: Route) -> Knock:
-        if (route.host, route.port) in self.reachable:
-            return Knock(OPEN)
-        if route.host in {host for host, _ in self.reachable} - self.network.up:
-            return Knock(REFUSED, "Connection refused")
-        return self.network.knock(route)
-
-    @contextmanager
-    def asked(self, route: Route, question: bytes, largest: int, seconds: float) -> Iterator[Heard]:  # noqa: ARG002
-        knock = self.knock(route)
-        if knock.state != OPEN:
-            raise NoAnswerError(knock)
-        with self.network.asked(route, question, largest) as heard:
-            yield heard
-
-    def knock_all(self, source: str, host: str, ports: Sequence[int]) -> tuple[Knock, ...]:
-        return tuple(self.knock(Route(source, host, port)) for port in ports)
-
-    def open_ports(
-        self, ip: str, wanted: Iterable[int], free: int, avoid: Iterable[int]
-    ) -> AbstractContextManager[tuple[int, ...]]:
-        assert ip == self.ip
-        return self.network.open_ports(ip, wanted, free, avoid)
-
-    def answer_calls(self, ip: str, port: int, answer: Answer, limits: Limits, goes_on: Callable[[], bool]) -> None:  # noqa: ARG002
-        """What listens by hand answers until `on_sleep` has done what happens meanwhile."""
-        assert ip == self.ip
-        door = (ip, port)
-        if door in self.network.services or door in self.network.doors:
-            raise OSError(errno.EADDRINUSE, "Address already in use")
-        self.network.services[door] = answer
-        if self._in_child:
-            self._answers.add(door)
-            return
-        try:
-            while goes_on():
-                self.sleep(1)
-        finally:
-            del self.network.services[door]
-
-    def answers_arp(self, interface: str, own: str, peer: str) -> bool:
-        assert (interface, own) == ("eth0", self.ip)
-        return self.as_root and peer in self.network.up - self.linux.routed
-
-    def other_holder(self, interface: str, ip: str) -> str:
-        assert (interface, ip) == ("eth0", self.ip)
-        return self.network.claimed.get(ip, "") if self.as_root else ""
-
-    def http_get(
-        self,
-        host: str,
-        port: int,
-        path: str,
-        timeout: float = 5,  # noqa: ARG002
-    ) -> tuple[int, bytes] | None:
-        return self.web.get(f"{host}:{port}{path}")
+        return self.system.libc
 
     def date(self) -> int:
         return self.clock_seconds
@@ -375,7 +242,7 @@ class FakeNode(Node):
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        if self._in_child or (self._in_unit and seconds >= _SHORTEST_PATIENCE):
+        if self.in_child or (self._in_unit and seconds >= _SHORTEST_PATIENCE):
             raise StillWaitingError
         self.now += seconds
         self.on_sleep()
@@ -391,7 +258,7 @@ class FakeNode(Node):
             return "active"
         except (AirgapError, _UnitFailedError) as error:
             if unit == NODE_UNIT:
-                self._end_child()
+                self.end_child()
             self.journal[unit].append(f"error: {error}")
             return "activating"
         finally:
@@ -416,7 +283,7 @@ class FakeNode(Node):
             self.journal[unit].append(f"error: {error}")
         self.server = None
         if unit == NODE_UNIT:
-            self._end_child()
+            self.end_child()
 
     def _after_reload(self) -> None:
         self.docker.lose_gpus()
@@ -441,10 +308,3 @@ _VERSIONS = {
     "containerd": "containerd github.com/containerd/containerd v{} 0\n",
     "nv-fabricmanager": "Fabric Manager version is : {}\n",
 }
-_OS_RELEASE = (
-    'NAME="Rocky Linux"\nVERSION="9.4 (Blue Onyx)"\nID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"\n'
-    'PRETTY_NAME="Rocky Linux 9.4 (Blue Onyx)"\n'
-)
-_OS_RELEASE_OF_DEBIAN = (
-    'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nID=debian\n'
-)

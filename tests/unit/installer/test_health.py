@@ -87,7 +87,7 @@ def test_a_worker_that_a_firewall_keeps_waiting_has_no_trouble_and_says_what_is_
     network.doors.add(("10.0.0.1", 6379))
     network.closed["10.0.0.1", "10.0.0.2"] = every_port
     missing = look(worker, config_of(worker)).missing
-    assert missing.startswith("not reached yet: head 10.0.0.1: 10.0.0.1 -> 10.0.0.2: freely chosen ports")
+    assert missing.startswith("not reached yet: head 10.0.0.1: 10.0.0.1 -> 10.0.0.2: ports of the cluster (6380-6384")
 
 
 def test_a_head_names_the_peers_that_have_not_joined(head: FakeNode) -> None:

@@ -8,7 +8,9 @@ from installer.errors import EnvironmentProblemError, RefusedError, UsageError
 from installer.index.model_shape import ModelShape
 from installer.index.strict import Place
 from installer.node.paths import DAEMON_JSON
+from installer.roles import steps_for
 from installer.settings import Answers
+from installer.step import Step
 from installer.survey import Survey, survey
 from tests.fakes.bundle import MadeBundle, Recipe, make_bundle, seal
 from tests.fakes.installing import HEAD, WORKER, install
@@ -75,8 +77,47 @@ def test_who_has_a_gpu_open_is_named_also_where_he_does_not_compute(node: FakeNo
     assert names(look(node, made)) == []
     node.nvidia.watch(813, "dcgm-exporter", "0::/system.slice/dcgm-exporter.service")
     (found,) = look(node, made).report.problems
-    assert found.name == "gpu-busy"
+    assert found.name == "gpu-held"
     assert "dcgm-exporter (813, dcgm-exporter.service)" in found.what
+
+
+def step_of(seen: Survey) -> Step:
+    """The driver's, as an install would be handed it."""
+    assert seen.decided
+    return next(step for step in steps_for(seen.decided.plan) if step.title.startswith("NVIDIA driver"))
+
+
+@pytest.mark.parametrize("asked", ["cuda>=12.4,arch>=8.0", "brand=geforce,cuda>=12.4"], ids=["card", "brand"])
+def test_the_drivers_step_judges_a_driver_as_preflight_does(node: FakeNode, tmp_path: Path, asked: str) -> None:
+    """By the card that it drives too: its version alone would do."""
+    made = make_bundle(tmp_path / "made", Recipe())
+    image = replace(made.index.image, requires={"NVIDIA_REQUIRE_CUDA": asked})
+    choosy = seal(made.folder, replace(made.index, image=image))
+    node.nvidia.have("580.65.06")
+    node.rpm.owners["/usr/bin/nvidia-smi"] = "nvidia-driver-cuda"
+    seen = look(node, choosy)
+    (found,) = (found for found in seen.report.problems if found.name == "driver")
+    assert step_of(seen).pending(node) == found.what
+
+
+def test_a_packaged_driver_that_preflight_lets_pass_is_kept_by_the_step(node: FakeNode, made: MadeBundle) -> None:
+    node.nvidia.have("580.65.06")
+    node.rpm.owners["/usr/bin/nvidia-smi"] = "nvidia-driver-cuda"
+    seen = look(node, made)
+    assert names(seen) == ["driver"]
+    assert seen.report.problems == ()
+    assert step_of(seen).pending(node) is None
+
+
+def test_nouveau_that_no_initramfs_can_be_freed_of_is_named_before_anything_is_changed(
+    node: FakeNode, made: MadeBundle
+) -> None:
+    node.nvidia.nouveau = True
+    assert [(found.name, found.level) for found in look(node, made).report.problems] == []
+    node.at("/usr/bin/dracut").unlink()
+    (found,) = look(node, made).report.problems
+    assert found.name == "driver"
+    assert "neither dracut nor update-initramfs" in found.what
 
 
 def test_wrong_options_hide_nothing_and_nothing_hides_them(node: FakeNode, made: MadeBundle) -> None:
@@ -98,7 +139,7 @@ def test_one_wrong_option_is_told_in_its_own_words(node: FakeNode, made: MadeBun
 
 
 def test_what_cannot_be_mended_here_comes_before_all_else(node: FakeNode, made: MadeBundle) -> None:
-    node.arch = "aarch64"
+    node.system.arch = "aarch64"
     node.free = 100
     seen = look(node, made, Answers())
     assert names(seen) == ["machine", "options", "space"]

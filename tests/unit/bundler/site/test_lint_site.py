@@ -51,7 +51,7 @@ def probed(tmp_path: Path) -> Callable[..., str]:
 
     def write(name: str, change: Change = lambda _node: None, *, by_root: bool = True) -> str:
         node = FakeNode(tmp_path / name, f"10.0.0.{1 + len(list(tmp_path.glob('*.json')))}")
-        node.linux.hostname, node.libc = name, "glibc 2.99"
+        node.linux.hostname, node.system.libc = name, "glibc 2.99"
         change(node)
         path = tmp_path / f"{name}.json"
         path.write_text(json.dumps(document_of(node, by_root=by_root)))
@@ -69,7 +69,7 @@ def rules(site: Site, capsys: Output, *documents: str) -> dict[tuple[str, str], 
     """Severity and words of what is found of nodes, by rule and where."""
     run((*lint(site, *documents), "-o", "json"))
     found = json.loads(capsys.readouterr().out)["findings"]
-    return {(one["rule"], one["where"]): f"{one['severity']}: {one['what']}" for one in found}
+    return {(one["name"], one["where"]): f"{one['level']}: {one['what']}" for one in found}
 
 
 def quiet(capsys: Output) -> None:
@@ -85,7 +85,47 @@ def test_good_nodes_are_named_and_pass(site: Site, probed: Callable[..., str], c
         "head: gpu1",
         "worker: gpu2",
     ]
-    assert lines[-1] == f"{site.manifest}: no errors, nor for gpu1 and gpu2, 2 warnings"
+    assert lines[-1] == f"{site.manifest}: no errors, nor for gpu1 and gpu2, 1 warning"
+
+
+def headless(node: FakeNode) -> None:
+    """Without the headers of its kernel."""
+    node.linux.headers = False
+
+
+def test_whether_headers_are_there_is_asked_of_the_nodes_once_all_were_probed(
+    site: Site, probed: Callable[..., str], capsys: Output
+) -> None:
+    one, other = probed("gpu1"), probed("gpu2")
+    quiet(capsys)
+    assert ("driver-headers", "driver") in rules(site, capsys)
+    assert ("driver-headers", "driver") in rules(site, capsys, one)  # of the other node nothing is known
+    assert ("driver-headers", "driver") not in rules(site, capsys, one, other)
+    found = rules(site, capsys, one, probed("gpu3", headless))
+    assert ("driver-headers", "driver") not in found
+    assert "there are no headers of the running kernel" in found["build-tools", "gpu3"]
+
+
+def test_a_gpu_is_called_by_its_name_with_and_without_a_driver(
+    site: Site, probed: Callable[..., str], capsys: Output
+) -> None:
+    documents = probed("gpu1"), probed("gpu2", lambda node: node.nvidia.have("550.127.08"))
+    quiet(capsys)
+    assert ("different-gpus", "cluster") not in rules(site, capsys, *documents)
+    run(lint(site, *documents))
+    said = capsys.readouterr().out
+    assert "head: gpu1, 1 x T4, driver none, " in said
+    assert "worker: gpu2, 1 x Tesla T4 15360 MiB, driver 550.127.08, " in said
+
+
+def test_a_gpu_that_is_not_known_is_called_by_its_number(
+    site: Site, probed: Callable[..., str], capsys: Output
+) -> None:
+    documents = probed("gpu1", lambda node: node.nvidia.plug_in(1, "0DF8")), probed("gpu2")
+    quiet(capsys)
+    assert rules(site, capsys, *documents)["different-gpus", "cluster"].endswith(
+        "gpu1: 1 x PCI 10de:0df8; gpu2: 1 x T4"
+    )
 
 
 def test_a_problem_of_a_node_is_named_by_its_host_and_is_7(
@@ -105,7 +145,7 @@ def test_a_problem_of_a_node_is_named_by_its_host_and_is_7(
 
 def test_a_node_that_the_bundle_is_not_for_is_6(site: Site, probed: Callable[..., str], capsys: Output) -> None:
     def other(node: FakeNode) -> None:
-        node.arch = "aarch64"
+        node.system.arch = "aarch64"
 
     documents = probed("gpu1", other), probed("gpu2")
     assert run(lint(site, *documents)) == 6
@@ -118,7 +158,7 @@ def test_ports_are_those_of_the_head_on_the_first_alone(site: Site, probed: Call
 
     head, worker = probed("gpu1", serving), probed("gpu2")
     quiet(capsys)
-    assert rules(site, capsys, head, worker)["ports", "gpu1"].startswith("error: port 8000 is taken")
+    assert rules(site, capsys, head, worker)["ports", "gpu1"].startswith("problem: port 8000 is taken")
     assert ("ports", "gpu1") not in rules(site, capsys, worker, head)
 
 
@@ -133,7 +173,7 @@ def test_nodes_that_differ_are_said_to(site: Site, probed: Callable[..., str], c
     kernels = "warning: the kernel is not the same on all nodes: gpu1: 5.14.0-427.el9.x86_64; gpu2: "
     assert found["different-kernels", "cluster"].startswith(kernels)
     assert found["different-mtu", "cluster"].endswith("gpu1: 1500; gpu2: 9000")
-    assert found["different-gpus", "cluster"].endswith("gpu1: 1 x 10de:1eb8; gpu2: 2 x 10de:1eb8")
+    assert found["different-gpus", "cluster"].endswith("gpu1: 1 x T4; gpu2: 2 x T4")
 
 
 def test_drivers_are_compared_as_an_install_leaves_them(site: Site, probed: Callable[..., str], capsys: Output) -> None:
@@ -231,7 +271,7 @@ def test_the_document_lists_the_nodes(site: Site, probed: Callable[..., str], ca
         "file": documents[0],
         "kernel": "5.14.0-427.el9.x86_64",
         "driver": "",
-        "gpus": "1 x 10de:1eb8",
+        "gpus": "1 x T4",
     }
 
 

@@ -81,7 +81,8 @@ def looked_at(node: FakeNode) -> Facts:
 
 
 def test_facts_follow_the_machine(node: FakeNode) -> None:
-    node.free, node.ip, node.arch, node.libc, node.mtu = 5 << 30, "10.0.0.9", "aarch64", "", 9000
+    node.free, node.ip, node.mtu = 5 << 30, "10.0.0.9", 9000
+    node.system.arch, node.system.libc = "aarch64", ""
     node.clock_seconds = 86400
     facts = looked_at(node)
     root, eth0 = facts.storage.mount_of("/opt"), facts.network.interface_of("10.0.0.9")
@@ -102,7 +103,7 @@ def test_facts_follow_the_kernel(node: FakeNode) -> None:
     node.linux.interfaces.append(FakeInterface("ib0", "10.9.0.1", 2044, up=False))
     node.linux.listeners.append(("10.0.0.1", 6379))
     node.linux.secure_boot, node.linux.rdma, node.linux.cgroup = True, ["mlx5_0"], 1
-    node.hosts["node1"] = ("127.0.1.1",)
+    node.system.hosts["node1"] = ("127.0.1.1",)
     facts = looked_at(node)
     models, ib0 = facts.storage.mount_of("/models/qwen"), facts.network.interface_of("10.9.0.1")
     assert models is not None

@@ -58,7 +58,7 @@ def test_the_nodes_own_driver_has_to_answer(good: Situation) -> None:
     own = without_bundled(good)
     assert is_quiet(own)
     broken = with_facts(own, "gpus", smi=(), smi_error="NVIDIA-SMI has failed")
-    assert told(broken)[:2] == ("driver", "problem")
+    assert told(broken)[:2] == ("own-driver", "problem")
     assert "NVIDIA-SMI has failed" in only(broken).what
     mixed = with_facts(own, "driver", on_disk="560.1.1")
     assert only(mixed).what == (
@@ -67,9 +67,9 @@ def test_the_nodes_own_driver_has_to_answer(good: Situation) -> None:
 
 
 def test_an_nvidia_smi_that_is_late_says_nothing_of_the_driver(good: Situation) -> None:
-    for at in (good, without_bundled(good)):
+    for at, name in ((good, "driver"), (without_bundled(good), "own-driver")):
         slow = with_facts(at, "gpus", smi=(), smi_error="no answer in 180 s", late=True)
-        assert told(slow)[:2] == ("driver", "problem")
+        assert told(slow)[:2] == (name, "problem")
         assert only(slow).what == f"nvidia-smi: no answer in 180 s: driver {DRIVER} may be in order, nobody knows"
         assert "nvidia-smi -pm 1" in only(slow).fix
 
@@ -77,8 +77,8 @@ def test_an_nvidia_smi_that_is_late_says_nothing_of_the_driver(good: Situation) 
 @pytest.mark.parametrize("package", ["nvidia-driver-cuda", "nvidia-driver-550-server", "cuda-drivers", "nvidia-driver"])
 def test_a_driver_among_the_packages_is_not_missing(good: Situation, package: str) -> None:
     at = bare(with_index(good, driver=None))
-    assert [(found.name, found.level) for found in findings_of(bringing(at, package))] == [("driver", "warning")]
-    assert names(bringing(at, "nvidia-persistenced")) == ["programs", "driver"]
+    assert [(found.name, found.level) for found in findings_of(bringing(at, package))] == [("own-driver", "warning")]
+    assert names(bringing(at, "nvidia-persistenced")) == ["programs", "own-driver"]
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,15 @@ def test_nouveau_is_a_warning_for_an_install_blocks_it(good: Situation) -> None:
     assert "exit code 20" in only(at).what
 
 
+def test_nouveau_stays_where_nothing_rebuilds_the_initramfs(good: Situation) -> None:
+    programs = {name: place for name, place in good.facts.system.programs.items() if name != "dracut"}
+    at = with_facts(with_facts(bare(good), "driver", nouveau_loaded=True), "system", programs=programs)
+    assert [(found.name, found.level) for found in findings_of(at)] == [("driver", "problem"), ("nouveau", "warning")]
+    assert told(bringing(at, "dracut"))[0] == "nouveau"
+    assert told(bringing(at, "initramfs-tools"))[0] == "nouveau"
+    assert is_quiet(with_facts(at, "driver", nouveau_loaded=False))
+
+
 def test_secure_boot_with_a_module_to_build(good: Situation) -> None:
     assert told(with_facts(bare(good), "system", secure_boot=True))[:2] == ("secure-boot", "problem")
     assert is_quiet(with_facts(good, "system", secure_boot=True))
@@ -131,8 +140,12 @@ def test_what_building_the_module_lacks(good: Situation, field: str, value: obje
     ("kernel", "finds"),
     [
         ("4.18.0-553.el8_10.x86_64", 1),
+        ("4.15.0-213-generic", 1),
         ("5.4.0-216-generic", 1),
+        ("5.18.19-200.fc36.x86_64", 1),
         ("3.10.0-1160.el7.x86_64", 0),
+        ("4.14.35-2047.el7uek.x86_64", 0),
+        ("5.19.0-50-generic", 0),
         ("6.8.0-40-generic", 0),
     ],
 )
@@ -143,6 +156,15 @@ def test_kernels_whose_makefile_asks_for_libelf(good: Situation, kernel: str, fi
     assert is_quiet(bringing(at, "elfutils-libelf-devel"))
     assert is_quiet(bringing(at, "libelf-dev"))
     assert is_quiet(with_facts(with_facts(good, "system", kernel=kernel), "driver", libelf=False))
+
+
+@pytest.mark.parametrize(
+    ("distribution", "package"), [("rhel", "elfutils-libelf-devel"), ("debian", "libelf-dev"), ("ubuntu", "libelf-dev")]
+)
+def test_libelf_has_the_name_that_it_has_there(good: Situation, distribution: str, package: str) -> None:
+    like = ("debian",) if distribution == "ubuntu" else ()
+    at = with_facts(bare(good), "system", kernel="5.4.0", distribution=distribution, like=like)
+    assert f"install {package} from " in only(with_facts(at, "driver", libelf=False)).fix
 
 
 @pytest.mark.parametrize(("gcc", "kernels", "finds"), [(11, 12, 1), (12, 12, 0), (12, 11, 0), (0, 12, 0), (11, 0, 0)])
@@ -177,7 +199,7 @@ def test_a_driver_of_the_wrong_kind(good: Situation) -> None:
     """It loads, and finds no GPU."""
     at = with_facts(without_bundled(good), "driver", is_open=True)
     at = with_facts(at, "gpus", smi=(), smi_error="No devices were found", pci=(replace(PCI_T4, device="1db4"),))
-    assert names(at) == ["driver", "driver-kind"]
+    assert names(at) == ["own-driver", "driver-kind"]
     assert findings_of(at)[1].what == f"driver {DRIVER} has open kernel modules, 10de:1db4 needs proprietary ones"
 
 

@@ -106,10 +106,10 @@ def older_driver(at: Situation) -> Situation:
 def test_who_only_watches_a_gpu_keeps_its_driver_too(good: Situation) -> None:
     """They compute nothing, so nvidia-smi does not name them."""
     at = replace(older_driver(good), strangers=WATCHERS)
-    assert told(at)[:2] == ("gpu-busy", "problem")
+    assert told(at)[:2] == ("gpu-held", "problem")
     assert only(at).what.startswith("dcgm-exporter (33, container dcgm), nvtop (4711) have a GPU open")
     ours = Container("vllm-airgap-node", "sha256:ab", "running", "node")
-    assert told(with_facts(at, "docker", containers=(ours,)))[:2] == ("gpu-busy", "problem")
+    assert told(with_facts(at, "docker", containers=(ours,)))[:2] == ("gpu-held", "problem")
 
 
 def test_who_watches_a_gpu_whose_driver_stays_is_in_nobodys_way(good: Situation) -> None:

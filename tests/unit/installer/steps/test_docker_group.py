@@ -7,5 +7,5 @@ def test_the_group_is_made_once(node: FakeNode) -> None:
     step = CreateDockerGroup()
     assert step.pending(node) == "no such group"
     make_true(step, node)
-    assert "docker" in node.groups
+    assert "docker" in node.system.groups
     assert_settled(step, node)
