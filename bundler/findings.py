@@ -11,6 +11,7 @@ from installer.errors import (
     UnreachableError,
     UsageError,
 )
+from installer.preflight.finding import PROBLEM, WARNING
 
 _CLASSES: Final = {
     kind.exit_code: kind for kind in (UsageError, MalformedError, DamagedError, RefusedError, UnreachableError)
@@ -46,13 +47,15 @@ class Finding:
             raise AssertionError(f"{self.rule}: a warning is no error")
         return _CLASSES[self.exit_code](self.text, hint=self.fix)
 
-    def document(self) -> dict[str, str | int]:
+    def document(self) -> dict[str, str | int | bool]:
+        """With the keys that a finding of preflight has; nothing of lint can be ignored."""
         return {
-            "rule": self.rule,
-            "severity": self.severity,
+            "name": self.rule,
+            "level": PROBLEM if self.exit_code else WARNING,
             "where": self.where,
             "what": self._what_and_why,
             "fix": self.fix,
+            "ignored": False,
             "exit_code": self.exit_code,
         }
 

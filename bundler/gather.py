@@ -46,7 +46,7 @@ class Gatherer:
         if self.manifest.model.source != "directory":
             return {}
         model = self.lock.parts["model"]
-        return directory.locate(self.manifest.model, self.manifest.model_folder, model.files)
+        return directory.locate(self.manifest, model.files)
 
     def _demand_room(self, draft: Draft, in_place: Mapping[str, Path]) -> None:
         """Before the first byte, not after the first hour."""
@@ -62,7 +62,8 @@ class Gatherer:
 
     def _discard(self, draft: Draft, file: LockedFile, in_place: Mapping[str, Path]) -> None:
         if file.path in in_place:
-            raise DamagedError(f"{file.path}: changed since it was locked", hint=directory.UPDATE_HINT)
+            hint = directory.as_it_is_now(self.manifest)
+            raise DamagedError(f"{file.path}: changed since it was locked", hint=hint)
         self.work.tell(f"{file.path}: damaged in the cache, fetching it again")
         self.work.cache.drop(file.sha256)
         (draft.folder / file.path).unlink()

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Writes down what this machine is, so that a bundle can be checked against it before anybody travels with one.
 #
-#   sh probe.sh [FILE]     writes FILE, or else site.json beside this script; - is standard output
+#   sh probe.sh [FILE]     writes FILE, or else site-HOSTNAME.json beside this script; - is standard output
 #
 # Run it on each GPU node, as root if you can, and carry each FILE to the connected machine. There:
 #   bundle lint MANIFEST --site FILE [--site FILE ...]
@@ -452,12 +452,13 @@ tell() { printf '%s\n' "$*" >&2; }
 main() {
     target=${1-}
     if [ $# -gt 1 ] || { [ "$target" != - ] && [ "${target#-}" != "$target" ]; }; then
-        tell "usage: sh probe.sh [FILE]     - is standard output"
+        tell "usage: sh probe.sh [FILE]"
+        tell "FILE is what to write, - is standard output; without it site-HOSTNAME.json beside this script"
         exit 2
     fi
-    case $target,$0 in
-        ,*/*.sh) target=${0%/*}/site.json ;;
-        ,*) target=site.json ;;
+    case $0 in
+        */*.sh) beside=${0%/*}/ ;;
+        *) beside= ;;
     esac
     for tool in awk cat env grep ls od sed tr; do
         look_for "$tool"
@@ -466,6 +467,8 @@ main() {
             exit 7
         fi
     done
+    name_machine
+    [ -n "$target" ] || target=${beside}site-$machine.json
     limit=none
     if timeout -k 1 5 true 2>/dev/null; then limit=timeout; fi
     by_root=false
@@ -483,27 +486,49 @@ main() {
     [ "$limit" = timeout ] || tell "without timeout (coreutils) nothing ends a command that hangs"
 }
 
+name_machine() { # leaves in `machine` the host name, as far as every file system takes it
+    machine=$(uname -n 2>/dev/null | tr -c 'A-Za-z0-9.\n-' '_')
+    machine=${machine:-unnamed}
+}
+
+free_name() { # FOLDER/: a name that no file there has
+    another=$1site-$machine.json
+    number=2
+    while [ -e "$another" ] || [ -L "$another" ]; do
+        another=$1site-$machine-$number.json
+        number=$((number + 1))
+    done
+    printf '%s' "$another"
+}
+
 write() { # TARGET
+    if [ -d "$1" ]; then
+        tell "error: $1 is a folder"
+        tell "hint: name a file in it: sh $0 $(free_name "${1%/}/")"
+        exit 2
+    fi
     if [ -e "$1" ] || [ -L "$1" ]; then
         tell "error: $1 is there already and is left as it is"
         case $1 in */*) folder=${1%/*}/ ;; *) folder= ;; esac
-        tell "hint: name another: sh $0 $folder$(uname -n).json"
+        tell "hint: name another: sh $0 $(free_name "$folder")"
         exit 2
     fi
     aside=$1.partial
-    trap 'rm -f -- "$aside"' EXIT
+    trap 'rm -f -- "$aside" 2>/dev/null' EXIT
     trap 'exit 130' INT
     trap 'exit 143' HUP TERM
-    rm -f -- "$aside"
-    if ! (set -C; : >"$aside"); then
-        tell "error: nothing can be written there; name another file: sh $0 FILE"
+    rm -f -- "$aside" 2>/dev/null
+    if ! (set -C; : >"$aside") 2>/dev/null; then
+        tell "error: $1: nothing can be written there"
+        tell "hint: name a file in a folder that is there and can be written: sh $0 FILE"
         exit 7
     fi
-    if ! document >"$aside" || ! mv -- "$aside" "$1"; then
-        tell "error: $1 could not be written as a whole"
+    if ! { document >"$aside" && mv -- "$aside" "$1"; } 2>/dev/null; then
+        tell "error: $1: could not be written as a whole"
+        tell "hint: make room there, or name a file on another disk: sh $0 FILE"
         exit 7
     fi
-    tell "$1: what there is to know of $(uname -n), $(wc -c <"$1" | tr -d ' ') bytes of text; nothing else was changed."
+    tell "$1: what there is to know of $machine, $(wc -c <"$1" | tr -d ' ') bytes of text; nothing else was changed."
     tell "Read it if you like. Then carry it to the connected machine and type there:"
     tell "  bundle lint MANIFEST --site ${1##*/}"
 }

@@ -12,7 +12,7 @@ from bundler.lock import Backend
 from bundler.several_errors import SeveralError
 from installer.errors import AirgapError
 
-SCHEMA = 1  # raise it when a key goes or means something else
+SCHEMA = 2  # raise it when a key goes or means something else
 
 
 def show(found: Sequence[Finding], console: Console) -> None:
@@ -33,7 +33,7 @@ def show_as_json(
     """``unchecked`` is what no rule could look at; ``nodes`` are those that were looked at, None if nobody asked."""
     document = {
         "schema": SCHEMA,
-        "errors": sum(finding.exit_code != 0 for finding in found),
+        "problems": sum(finding.exit_code != 0 for finding in found),
         "warnings": sum(finding.exit_code == 0 for finding in found),
         "backend": backend.document() if backend else None,
         "findings": [finding.document() for finding in found],

@@ -15,7 +15,7 @@ from bundler.lint import Case, before_build, findings
 from bundler.lint.unchecked import unchecked
 from bundler.lock import lock_path, read_lock
 from bundler.manifest import Manifest, read_manifest
-from bundler.site.checks import check
+from bundler.site.checks import answered, check
 from bundler.site.cluster import gpus_of
 from bundler.site.document import read_site
 from bundler.site.situation import Probed, situations
@@ -27,10 +27,13 @@ from bundler.site.situation import Probed, situations
 @options.json_option
 @options.console_options
 def lint(console: Console, manifest: Path, sites: tuple[Path, ...], form: str) -> int:
-    """Say everything that is wrong with MANIFEST, and with its lock if there is one.
+    """Say everything that is wrong with MANIFEST, and with its lock (`bundle lock`) if there is one.
 
-    With --site also what would keep its bundle from being installed on the nodes that `bundle probe` wrote down; the
-    same checks are made again on the nodes. For that the lock must be there.
+    An error keeps a bundle from being built, or from running: the exit code is then not 0. A warning is what is known
+    to make trouble. Below each stands what to do. Nothing is fetched, so some things are `not checked` without a lock.
+
+    With --site also what would keep the bundle from being installed on those very nodes, as the script of `bundle
+    probe` wrote them down. For that there must be a lock. An install looks at all that again.
     """
     if form == "json":
         return _lint_as_json(console, manifest, sites)
@@ -64,18 +67,20 @@ def _nodes(case: Case, sites: tuple[Path, ...]) -> tuple[Probed, ...]:
 
 
 def _findings(case: Case, nodes: tuple[Probed, ...]) -> tuple[Finding, ...]:
-    return (*findings(case), *(check(nodes) if nodes else ()))
+    known_better = answered(nodes)
+    of_manifest = (finding for finding in findings(case) if finding.rule not in known_better)
+    return (*of_manifest, *(check(nodes) if nodes else ()))
 
 
 def _show(case: Case, nodes: tuple[Probed, ...], found: tuple[Finding, ...], console: Console) -> None:
     show(found, console)
     for what in unchecked(case):
-        console.say(f"not checked: {what}")
+        console.say_folded(f"not checked: {what}")
     if case.backend:
-        console.say(f"backend: {case.backend.words}")
+        console.say_folded(f"backend: {case.backend.words}")
     for node in nodes:
         system = node.facts.system
-        console.say(
+        console.say_folded(
             f"{node.at.member.role}: {node.name}, {gpus_of(node)}, driver {node.facts.driver.loaded or 'none'}, "
             f"{system.title}, Linux {system.kernel}"
         )

@@ -27,7 +27,12 @@ manifest_argument = click.argument("manifest", type=_PATH)
 folder_argument = click.argument("folder", metavar="DIR", type=_PATH)
 target_option = click.option("-o", "--output", "target", metavar="DIR", type=_PATH, required=True, help="A new folder.")
 json_option = click.option(
-    "-o", "--output", "form", type=click.Choice(["text", "json"]), default="text", help="How to print the result."
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="Print the result as text for people, or as one JSON document for programs.",
 )
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 quick_option = click.option("--quick", is_flag=True, help="Stop after names and sizes; read no contents.")
@@ -50,9 +55,10 @@ jobs_option = click.option(
 )
 gpus_option = click.option(
     "--gpus",
-    metavar="NODESxGPUSxNAME[-MEMORYG]",
+    metavar="GPUS",
     default="",
-    help="What fits on these, 2x1xT4-16G say, and not on those that the manifest names.",
+    help="Say what fits on these, whichever the manifest names. 2x1xT4-16G: 2 nodes, 1 GPU in each, T4 cards, of 16 GB "
+    "each. -16G may be left out where the card is sold in one size. All cards that are known stand below.",
 )
 site_option = click.option(
     "--site",
@@ -60,10 +66,14 @@ site_option = click.option(
     metavar="FILE",
     type=_PATH,
     multiple=True,
-    help="What probe.sh wrote on a node; once for each node, the head's first.",
+    help="The file that probe.sh wrote on a node. Give this option once for each node, the head first.",
 )
 weights_option = click.option(
-    "--weights", metavar="SIZE", callback=_size, help="Of the model's weight files, where no lock says it: 19.3G."
+    "--weights",
+    metavar="SIZE",
+    callback=_size,
+    help="Count with weight files of this size together, 19.3G say, where neither lock nor folder has them yet. Where "
+    "one has, a warning tells the difference.",
 )
 older_than_option = click.option(
     "--older-than", metavar="DAYS", type=click.IntRange(0, 36500), help="What no build has used for so many days."
@@ -86,8 +96,8 @@ update_option = click.option(
 def console_options(command: Callable[..., int | None]) -> Callable[..., int | None]:
     """Give ``command`` a Console as the person wants it, and close its bars afterwards."""
 
-    @click.option("-q", "--quiet", is_flag=True, help="Results, warnings and errors only.")
-    @click.option("--no-progress", is_flag=True, help="No bars and no progress lines.")
+    @click.option("-q", "--quiet", is_flag=True, help="Print results, warnings and errors, and not how it goes.")
+    @click.option("--no-progress", is_flag=True, help="Print no bars, and no lines that say how far it is.")
     @functools.wraps(command)
     def with_console(*, quiet: bool, no_progress: bool, **options: Any) -> int | None:  # noqa: ANN401 # click's
         console = Console(quiet=quiet, progress=not no_progress)

@@ -1,51 +1,64 @@
 """A serve plan as lines for people and as a document for programs."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from bundler.serve_verdict import telling_way
 from installer.hardware.gpu_sets import GIB
 from installer.hardware.parallel import Split
 from installer.hardware.ranges import Range
-from installer.hardware.serve_plan import Option, ServePlan, judge
+from installer.hardware.serve_plan import Option, ServePlan, Subject
 from installer.hardware.serve_words import arithmetic, settings_to_try
 
 _WHOLE = 100  # hundredths
-_COLUMNS = "  {:14}{:13} {:>16} {:>16} {:>15} {:>12}"
-_HEADING = _COLUMNS.format("", "", "weights a GPU", "cache a GPU", "max_model_len", "utilization")
+_SPLIT = 16  # columns in front of what is said of a way to cut
+_SUM = 14  # columns in front of a sum
+_COLUMNS = "  {:13} {:12}{:>11} {:>11} {:>14} {:>11}"
+_HEADING = _COLUMNS.format("on each GPU", "", "weights GiB", "cache GiB", "max_model_len", "utilization")
+_LEGEND = (
+    "  (tp: tensor_parallel_size, pp: pipeline_parallel_size; max_model_len: the longest that fits, utilization: the "
+    "least gpu_memory_utilization that will do)"
+)
 
 
-def lines_of(plan: ServePlan, wanted: Split) -> Iterator[str]:
-    """``wanted`` is the manifest's own way to cut, which may be another than any that uses all of the GPUs."""
-    subject = plan.subject
-    vllm = ".".join(map(str, subject.serving.vllm))
-    yield (
-        f"what fits on {subject.gpus.text} with vLLM {vllm}, gpu_memory_utilization {subject.serving.utilization:.2f} "
-        f"and requests of {subject.length} tokens:"
-    )
-    yield _HEADING
-    own = _own(plan, wanted)
+@dataclass(frozen=True)
+class Line:
+    """``hanging`` are the columns in front of what a terminal has no room for in the first row."""
+
+    text: str
+    hanging: int = 2
+
+
+def lines_of(plan: ServePlan, own: Option) -> Iterator[Line]:
+    """``own`` is the manifest's way to cut, which may be another than any that uses all of the GPUs."""
+    yield Line(_question(plan.subject))
+    yield Line(_HEADING)
     for option in (*plan.options, *(() if own in plan.options else (own,))):
-        yield _row(option) + _mark(plan, option, wanted)
-    if plan.best is None:
-        yield "nothing fits: take more GPUs or larger ones, a smaller model, or a shorter max_model_len"
-    shown = own if own.memory or not plan.best else plan.best
-    yield f"the sum for {shown.split.text}, of which figures are a formula's and ranges what it may really be:"
-    yield from (f"  {line}" for line in arithmetic(shown))
+        yield Line(_row(option), _SPLIT)
+    yield Line(_LEGEND)
+    yield Line(f"best          {plan.best.split.text if plan.best else 'none'}")
+    yield Line(f"the manifest  {own.split.text}")
+    shown = telling_way(plan, own)
+    yield Line(f"how that comes about for {shown.split.text} (one figure: by the formula; a range: what it may be):")
+    yield from (Line(f"  {line}", _SUM) for line in arithmetic(shown))
     if tries := settings_to_try(shown):
-        yield f"try: {' or '.join(f'serve.{key}: {value}' for key, value in _pairs(tries))}"
+        yield Line(f"try: {' or '.join(f'serve.{key}: {value}' for key, value in _pairs(tries))}")
     for advice in plan.advice:
-        yield f"advice: {advice.what}; {advice.fix}"
+        yield Line(f"advice: {advice.what}; {advice.fix}")
 
 
-def _mark(plan: ServePlan, option: Option, wanted: Split) -> str:
-    marks = (("best", plan.best == option), ("the manifest", option.split == wanted))
-    words = " and ".join(word for word, holds in marks if holds)
-    return f"  <- {words}" if words else ""
+def _question(subject: Subject) -> str:
+    length = f" and requests of {subject.length} tokens" if subject.length else ""
+    return (
+        f"what fits on {subject.gpus.text} with vLLM {'.'.join(map(str, subject.serving.vllm))}, "
+        f"gpu_memory_utilization {subject.serving.utilization:.2f}{length}:"
+    )
 
 
 def _row(option: Option) -> str:
     if option.memory is None or option.longest is None or option.utilization is None:
         words = "; ".join(refusal.what for refusal in option.refusals)
-        return f"  {option.split.text:14}{'refused: ' + words if words else f'{option.verdict}: {option.reason}'}"
+        return f"  {option.split.text:13} {'refused: ' + words if words else f'{option.verdict}: {option.reason}'}"
     return _COLUMNS.format(
         option.split.text,
         option.verdict,
@@ -66,10 +79,6 @@ def _either(low: str, high: str) -> str:
     return low if low == high else f"{low}..{high}"
 
 
-def _own(plan: ServePlan, wanted: Split) -> Option:
-    return next((option for option in plan.options if option.split == wanted), None) or judge(plan.subject, wanted)
-
-
 def _pairs(settings: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     for setting in settings:
         key, _, value = setting.partition("=")
@@ -77,10 +86,14 @@ def _pairs(settings: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 
 def _gibs(size: Range) -> str:
-    return f"{_either(f'{size.low / GIB:.1f}', f'{size.high / GIB:.1f}')} GiB"
+    return _either(_in_gib(size.low), _in_gib(size.high))
 
 
-def document_of(plan: ServePlan, wanted: Split) -> dict[str, object]:
+def _in_gib(size: int) -> str:
+    return "<0.1" if 0 < size < GIB / 20 else f"{size / GIB:.1f}"
+
+
+def document_of(plan: ServePlan, own: Option) -> dict[str, object]:
     subject = plan.subject
     return {
         "gpus": {
@@ -96,7 +109,7 @@ def document_of(plan: ServePlan, wanted: Split) -> dict[str, object]:
         "weights_bytes": subject.weights,
         "options": [_option(option) for option in plan.options],
         "best": _split(plan.best.split) if plan.best else None,
-        "manifest": _option(_own(plan, wanted)),
+        "manifest": _option(own),
         "advice": [{"name": advice.name, "what": advice.what, "fix": advice.fix} for advice in plan.advice],
     }
 

@@ -3,12 +3,14 @@
 import sys
 
 from bundler.console.bars import Bars
+from bundler.console.folding import columns_of, folded
 from bundler.console.lines import Lines
 from bundler.console.output import write_line
 from bundler.progress import Meter, unwatched
 from installer.errors import AirgapError, printable
 
 __all__ = ["Console", "show_error"]
+_HANGING = 2  # columns
 
 
 class Console:
@@ -35,7 +37,8 @@ class Console:
 
     def point_out(self, text: str) -> None:
         """A finding, which says itself how bad it is; a person must not miss it either."""
-        self._write(text)
+        for line in folded(printable(text), columns_of(sys.stderr), _HANGING):
+            self._write(line)
 
     def _write(self, text: str) -> None:
         write = self._progress.write if self._progress else _to_stderr
@@ -45,6 +48,12 @@ class Console:
         """A line of the result, which comes after all that moves."""
         self.close()
         write_line(printable(text), sys.stdout)
+
+    def say_folded(self, text: str, hanging: int = _HANGING) -> None:
+        """The same in several lines where a terminal has no room for it in one, the others ``hanging`` columns in."""
+        self.close()
+        for line in folded(printable(text), columns_of(sys.stdout), hanging):
+            write_line(line, sys.stdout)
 
     def say_script(self, text: str) -> None:
         """A file of ours, as it is."""

@@ -4,9 +4,9 @@ import http.client
 
 import requests
 from requests import exceptions
-from urllib3.exceptions import HTTPError, IncompleteRead, LocationParseError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, IncompleteRead, LocationParseError, NameResolutionError, ReadTimeoutError
 
-from bundler.http.patience import TroubleError
+from bundler.http.patience import AGAIN, TroubleError
 from installer.errors import AirgapError, EnvironmentProblemError, UnreachableError, UsageError, printable
 
 RAISED = (requests.RequestException, HTTPError)
@@ -18,6 +18,11 @@ _WORDS = (
 )
 _CERTIFICATE = "CERTIFICATE_VERIFY_FAILED"
 _NO_SOCKS = "SOCKS support"
+_OTHER_WAYS = (
+    "behind a proxy set HTTPS_PROXY; where there is a mirror, name it in the manifest (image.mirrors, model.endpoint, "
+    "the url of any other part) or by HF_ENDPOINT, MODELSCOPE_ENDPOINT, PBS_INSTALLER_BASE_URL (the runtime); "
+    f"{AGAIN}"
+)
 _PROXY_PASSWORD = "407"  # noqa: S105 # a status
 
 
@@ -41,8 +46,10 @@ def failure(url: str, error: Exception) -> AirgapError | TroubleError:
             f"{url}: the proxy wants a password", hint="set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
         )
     if isinstance(error, exceptions.ProxyError):
-        words = f"the proxy: {words}"
-    return TroubleError(f"{url}: {words}")
+        look = f"look at the host that HTTPS_PROXY names; {AGAIN}"
+        return TroubleError(f"{url}: the proxy: {words}", hint=look)
+    is_unknown = any(isinstance(each, NameResolutionError) for each in _chain(error))
+    return TroubleError(f"{url}: {words}", hint=_OTHER_WAYS if is_unknown else AGAIN)
 
 
 def not_to_be_sent(url: str) -> UsageError:
@@ -61,10 +68,16 @@ def system_failure(error: OSError) -> EnvironmentProblemError:
 
 def _reason(error: BaseException) -> str:
     """In our words, or the innermost ones: requests wraps urllib3 wraps the socket."""
-    chain = [error]
-    while inner := chain[-1].__cause__ or chain[-1].__context__:
-        chain.append(inner)
+    chain = _chain(error)
     for kind, words in _WORDS:
         if any(isinstance(each, kind) for each in chain):
             return words
     return printable(str(chain[-1]) or type(chain[-1]).__name__)[:200]
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """It, and what it came of, the innermost last."""
+    chain = [error]
+    while inner := chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(inner)
+    return chain

@@ -8,6 +8,15 @@ from bundler.site.situation import Probed
 from installer.errors import EnvironmentProblemError, RefusedError
 from installer.preflight import MISFITS, PROBLEM, findings_of
 
+# What lint can only guess at as long as it knows no node, and each node's own checks tell once all are known.
+_ASKED_OF_NODES = frozenset(("driver-headers",))
+
+
+def answered(nodes: Sequence[Probed]) -> frozenset[str]:
+    """Rules of lint that have nothing to say beside what these ``nodes`` told."""
+    knows_all = bool(nodes) and len(nodes) >= nodes[0].at.index.cluster.nodes
+    return _ASKED_OF_NODES if knows_all else frozenset()
+
 
 def check(nodes: Sequence[Probed]) -> Iterator[Finding]:
     for node in nodes:

@@ -6,6 +6,7 @@ from pathlib import PurePath
 from bundler.findings import Finding, warned
 from bundler.site.situation import Probed
 from installer.errors import EnvironmentProblemError
+from installer.hardware.gpus import gpu_of_device
 from installer.preflight.gpu_driver import serving
 from installer.preflight.network import usable_addresses
 
@@ -94,7 +95,8 @@ def different_kernels(nodes: Sequence[Probed]) -> Iterator[Finding]:
 
 def different_gpus(nodes: Sequence[Probed]) -> Iterator[Finding]:
     fix = "none if the weakest has enough: it sets the pace, and the memory, for all"
-    yield from _different("different-gpus", "what GPUs there are", nodes, gpus_of, fix)
+    tell = gpus_of if all(node.facts.gpus.smi for node in nodes) else _gpus_on_bus
+    yield from _different("different-gpus", "what GPUs there are", nodes, tell, fix)
 
 
 def different_mtu(nodes: Sequence[Probed]) -> Iterator[Finding]:
@@ -130,11 +132,19 @@ RULES: tuple[Callable[[Sequence[Probed]], Iterator[Finding]], ...] = (
 
 
 def gpus_of(node: Probed) -> str:
-    """In words; by PCI number where no driver tells the name."""
-    gpus = node.facts.gpus
-    kinds = [f"{gpu.name} {gpu.memory} MiB" for gpu in gpus.smi] or [f"10de:{gpu.device}" for gpu in gpus.pci]
-    counts = (f"{kinds.count(kind)} x {kind}" for kind in dict.fromkeys(kinds))
-    return ", ".join(counts) or "no GPU"
+    """In words, with their memory where a driver tells it."""
+    told = [f"{gpu.name} {gpu.memory} MiB" for gpu in node.facts.gpus.smi]
+    return _counted(told) if told else _gpus_on_bus(node)
+
+
+def _gpus_on_bus(node: Probed) -> str:
+    """The same with a driver and without; by number what is not in our list."""
+    known = [(gpu_of_device(gpu.device), gpu.device) for gpu in node.facts.gpus.pci]
+    return _counted([gpu.name if gpu else f"PCI 10de:{device}" for gpu, device in known])
+
+
+def _counted(kinds: Sequence[str]) -> str:
+    return ", ".join(f"{kinds.count(kind)} x {kind}" for kind in dict.fromkeys(kinds)) or "no GPU"
 
 
 def _mtu(node: Probed) -> str:

@@ -1,4 +1,4 @@
-"""site.json, which comes back from a site on a stick: read strictly, within bounds, into a machine that answers."""
+"""What probe.sh wrote, back from a site on a stick: read strictly, within bounds, into a machine that answers."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -37,10 +37,13 @@ class DriverRun:
     starts: tuple[int, ...]
 
 
-def check_run(path: Path, name: str, version: str, arch: str) -> None:
-    """RefusedError unless ``path`` is the driver ``version`` for ``arch``, DamagedError if its checksum differs."""
+def check_run(path: Path, name: str, version: str, arch: str, again: str) -> None:
+    """RefusedError unless ``path`` is the driver ``version`` for ``arch``, DamagedError if its checksum differs.
+
+    ``again`` is the command that fetches it once more.
+    """
     with path.open("rb") as file:
-        run = read_header(file.read(_LARGEST_HEADER), name)
+        run = read_header(file.read(_LARGEST_HEADER), name, again)
         if run.version != version:
             raise RefusedError(
                 f"{name}: is driver {printable(run.version)[:80]}, not {version}",
@@ -52,10 +55,10 @@ def check_run(path: Path, name: str, version: str, arch: str) -> None:
                 f"and the nodes are {arch}",
                 hint=f"take the one for Linux-{arch}",
             )
-        _check_payload(file, run, name)
+        _check_payload(file, run, name, again)
 
 
-def read_header(head: bytes, name: str) -> DriverRun:
+def read_header(head: bytes, name: str, again: str) -> DriverRun:
     """Of the first bytes of a .run file."""
     if not head.startswith(_SCRIPT):
         raise RefusedError(f"{name}: not a driver's .run file", hint="a login page may have answered")
@@ -79,19 +82,19 @@ def read_header(head: bytes, name: str) -> DriverRun:
         arch=values.get("TARGET_ARCH", ""),
         md5=values.get("MD5", ""),
         crc=values.get("CRCsum", ""),
-        starts=_starts(head, int(values["skip"]), name),
+        starts=_starts(head, int(values["skip"]), name, again),
     )
 
 
-def _starts(head: bytes, skip: int, name: str) -> tuple[int, ...]:
+def _starts(head: bytes, skip: int, name: str, again: str) -> tuple[int, ...]:
     ends = [0, *(match.end() for match in re.finditer(rb"\n", head))]
     found = tuple(ends[lines] for lines in (skip - 1, skip) if 0 < lines < len(ends))
     if not found:
-        raise DamagedError(f"{name}: ends within its header of {skip} lines", hint=_again())
+        raise DamagedError(f"{name}: ends within its header of {skip} lines", hint=_whole(again))
     return found
 
 
-def _check_payload(file: BinaryIO, run: DriverRun, name: str) -> None:
+def _check_payload(file: BinaryIO, run: DriverRun, name: str, again: str) -> None:
     wanted = {kind: text for kind, text in (("md5", run.md5), ("crc", run.crc)) if text not in (*_NO_MD5, *_NO_CRC)}
     if not wanted:
         raise RefusedError(
@@ -102,7 +105,7 @@ def _check_payload(file: BinaryIO, run: DriverRun, name: str) -> None:
     if not any(_agree(wanted, sums) for sums in found):
         raise DamagedError(
             f"{name}: cut or changed: its header says {_in_words(wanted)}, its payload has {_in_words(found[-1])}",
-            hint=_again(),
+            hint=_whole(again),
         )
 
 
@@ -114,8 +117,8 @@ def _in_words(sums: Mapping[str, str]) -> str:
     return ", ".join(f"{kind} {printable(text)[:40]}" for kind, text in sums.items())
 
 
-def _again() -> str:
-    return "remove the file, or if it was fetched: `bundle lock MANIFEST --update driver` fetches it again"
+def _whole(again: str) -> str:
+    return f"remove the file, or if it was fetched: `{again}` fetches it again"
 
 
 def payload_sums(file: BinaryIO, start: int) -> dict[str, str]:

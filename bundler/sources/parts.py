@@ -34,7 +34,8 @@ from installer.index.document import RUNTIME_NAME
 def find_driver(manifest: Manifest, work: Workplace) -> Found:
     spec = _given(manifest.driver)
     taken = url.take("driver", spec, published("driver", spec.version), manifest.folder, work)
-    check_run(work.cache.path(taken.stored.sha256), taken.name, spec.version, manifest.target.arch)
+    again = f"bundle lock {manifest.path} --update driver"
+    check_run(work.cache.path(taken.stored.sha256), taken.name, spec.version, manifest.target.arch, again)
     return Found(Driver(spec.version), (_download("driver", taken),))
 
 

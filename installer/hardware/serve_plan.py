@@ -120,7 +120,7 @@ def _verdict(memory: Memory, subject: Subject) -> tuple[str, str]:
 def _shortage(memory: Memory, length: int) -> str:
     """In the words with which vLLM would end."""
     if memory.blocks.likely <= 0:
-        return f"No available memory for the cache blocks: {memory.blocks.likely} of them would be left"
+        return "No available memory for the cache blocks: weights and activation leave nothing of what vLLM may use"
     return (
         f"the model's max seq len ({length}) is larger than the maximum number of tokens that can be stored in KV "
         f"cache ({_span(memory.tokens)})"

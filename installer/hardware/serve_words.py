@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 
-from installer.hardware.gpu_sets import GIB
+from installer.hardware.gpu_sets import GIB, MIB
 from installer.hardware.memory import BLOCK, Load, Memory
 from installer.hardware.ranges import Range
 from installer.hardware.serve_plan import DOES_NOT_FIT, Option, Subject
 
 _WHOLE = 100  # hundredths
 _HIGHEST_ADVISED = 95  # of gpu_memory_utilization, in hundredths: CUDA graphs and fragments need the rest
+_UNITS = ((GIB, "GiB"), (MIB, "MiB"), (1 << 10, "KiB"))
+_PARTS = 20  # of a unit, the least that is told in it
 _ROUND = 256  # tokens; a max_model_len that a person can read
 
 
@@ -78,8 +80,15 @@ def headline(subject: Subject, option: Option) -> str:
 
 
 def _gib(size: int) -> str:
-    return f"{size / GIB:.2f} GiB"
+    unit, name = _unit_of(size)
+    return f"{size / unit:.2f} {name}"
 
 
 def _gibs(size: Range) -> str:
-    return f"{size.low / GIB:.2f} to {size.high / GIB:.2f} GiB"
+    unit, name = _unit_of(size.high)
+    return f"{size.low / unit:.2f} to {size.high / unit:.2f} {name}"
+
+
+def _unit_of(size: int) -> tuple[int, str]:
+    """GiB for all but what is next to nothing of one, as a tiny model is."""
+    return next((unit for unit in _UNITS if abs(size) >= unit[0] / _PARTS), _UNITS[0])

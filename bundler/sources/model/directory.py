@@ -9,12 +9,10 @@ from pathlib import Path
 from bundler.cache import Stored
 from bundler.digesting import digest_whole, in_threads
 from bundler.lock import LockedFile
-from bundler.manifest import ModelSpec
+from bundler.manifest import Manifest, ModelSpec
 from bundler.progress import Advance, Meter
 from installer.errors import DamagedError, MalformedError, RefusedError, UsageError, printable
 from installer.index.names import check_names, name_problem
-
-UPDATE_HINT = "`bundle lock MANIFEST --update model` takes the folder as it is now"
 
 
 def take_files(spec: ModelSpec, folder: Path, meter: Meter) -> tuple[LockedFile, ...]:
@@ -45,13 +43,19 @@ def list_files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def locate(spec: ModelSpec, folder: Path, locked: Iterable[LockedFile]) -> dict[str, Path]:
+def locate(manifest: Manifest, locked: Iterable[LockedFile]) -> dict[str, Path]:
     """Path in the bundle to where each file lies; DamagedError unless the folder holds just what was locked."""
-    files = {f"model/{spec.name}/{name}": path for name, path in list_files(folder).items()}
+    listed = list_files(manifest.model_folder)
+    files = {f"model/{manifest.model.name}/{name}": path for name, path in listed.items()}
     for name in sorted(files.keys() ^ {file.path for file in locked}):
         what = "was added to" if name in files else "is gone from"
-        raise DamagedError(f"{name}: {what} the model's folder since it was locked", hint=UPDATE_HINT)
+        raise DamagedError(f"{name}: {what} the model's folder since it was locked", hint=as_it_is_now(manifest))
     return files
+
+
+def as_it_is_now(manifest: Manifest) -> str:
+    """The hint for a folder that is not as it was locked."""
+    return f"`bundle lock {manifest.path} --update model` takes the folder as it is now"
 
 
 def _walk(folder: Path, below: str) -> Iterator[tuple[str, Path]]:

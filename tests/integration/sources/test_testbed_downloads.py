@@ -24,19 +24,19 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_driver_is_what_its_header_says(run: Path) -> None:
-    check_run(run, run.name, driver.VERSION, "x86_64")
+    check_run(run, run.name, driver.VERSION, "x86_64", "")
 
 
 def test_a_cut_driver_is_found(run: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.run"
     cut.write_bytes(run.read_bytes()[:-1])
     with pytest.raises(DamagedError, match="cut or changed"):
-        check_run(cut, "cut.run", driver.VERSION, "x86_64")
+        check_run(cut, "cut.run", driver.VERSION, "x86_64", "")
 
 
 def test_another_driver_is_refused(run: Path) -> None:
     with pytest.raises(RefusedError, match="is driver"):
-        check_run(run, run.name, "535.183.06", "x86_64")
+        check_run(run, run.name, "535.183.06", "x86_64", "")
 
 
 def test_every_program_of_docker_is_for_the_nodes() -> None:

@@ -191,7 +191,7 @@ def test_a_model_that_changed_since_it_was_locked_is_refused(site: Site, change:
         (site.model / "merges.txt").unlink()
     with pytest.raises(DamagedError) as caught:
         site.build("second")
-    assert "--update model" in caught.value.hint
+    assert f"`bundle lock {site.manifest} --update model`" in caught.value.hint
     assert not (site.folder / "second").exists()
     assert not (site.folder / "second.partial").exists()
 

@@ -6,12 +6,15 @@ import re
 import sys
 import termios
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from typing import BinaryIO
 
 import pytest
 
 from bundler.console import Console, show_error
 from bundler.console.bars import Bars, label_of
+from bundler.console.folding import folded
 from bundler.console.lines import Lines
 from bundler.console.words import in_minutes, percent, underway
 from bundler.progress import counting
@@ -281,3 +284,50 @@ def test_time_as_people_read_it(seconds: float, text: str) -> None:
 def test_nothing_is_whole_before_its_last_byte() -> None:
     assert percent((1 << 40) - 1, 1 << 40) == "99 %"
     assert (percent(5, 5), percent(0, 0)) == ("100 %", "100 %")
+
+
+def on_terminal(columns: int, print_it: Callable[[], None]) -> list[str]:
+    """The lines of stdout and stderr, which both are that terminal."""
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
+    with os.fdopen(ours, "rb", buffering=0) as screen:
+        with os.fdopen(theirs, "w") as terminal, redirect_stdout(terminal), redirect_stderr(terminal):
+            print_it()
+        written = b"".join(_pieces(screen))
+    return written.decode().replace("\r\n", "\n").splitlines()
+
+
+def _pieces(screen: BinaryIO) -> Iterator[bytes]:
+    """What a terminal shows comes bit by bit; Linux ends it with EIO."""
+    with suppress(OSError):
+        while piece := screen.read(1 << 16):
+            yield piece
+
+
+def test_results_and_findings_are_folded_on_a_terminal() -> None:
+    def print_them() -> None:
+        console = Console(quiet=False, progress=False)
+        console.say_folded("model  " + "word " * 12, 7)
+        console.point_out("fix: " + "word " * 12)
+        console.say("as it is: " + "word " * 12)
+
+    assert on_terminal(40, print_them) == [
+        "model  word word word word word word",
+        "       word word word word word word",
+        "fix: word word word word word word word",
+        "  word word word word word",
+        "as it is: " + "word " * 12,
+    ]
+
+
+def test_what_is_no_terminal_gets_one_line_for_each(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(quiet=False, progress=False)
+    console.say_folded("model  " + "word " * 40, 7)
+    console.point_out("fix: " + "word " * 40)
+    assert [text.count("\n") for text in capsys.readouterr()] == [1, 1]
+
+
+def test_a_word_is_never_broken_nor_are_lines_made_of_a_few_columns() -> None:
+    url = "https://" + "x" * 60
+    assert folded(f"driver {url} there", 40, 7) == ["driver", f"       {url}", "       there"]
+    assert folded("a b " * 20, 30, 20) == ["a b " * 20]

@@ -13,9 +13,11 @@ from bundler.lint import before_build, before_seal, findings, refuse_errors
 from bundler.lock import lock_path, read_lock
 from bundler.manifest import parse_manifest, read_manifest
 from installer.errors import RefusedError
+from installer.preflight import Report
+from installer.preflight.finding import problem
 from tests.unit.bundler.making import Site
 
-KEYS = {"rule", "severity", "where", "what", "fix", "exit_code"}
+KEYS = {"name", "level", "where", "what", "fix", "ignored", "exit_code"}
 Output = pytest.CaptureFixture[str]
 
 
@@ -162,24 +164,34 @@ def test_json_is_one_document_of_a_fixed_shape(site: Site, capsys: Output) -> No
     (site.model / "x.bin").touch()
     assert run(("lint", str(site.manifest), "-o", "json")) == 6
     document = json.loads(capsys.readouterr().out)
-    assert set(document) == {"schema", "errors", "warnings", "backend", "findings", "unchecked"}
-    assert (document["schema"], document["errors"], document["backend"]) == (1, 1, None)
-    assert document["errors"] + document["warnings"] == len(document["findings"])
+    assert set(document) == {"schema", "problems", "warnings", "backend", "findings", "unchecked"}
+    assert (document["schema"], document["problems"], document["backend"]) == (2, 1, None)
+    assert document["problems"] + document["warnings"] == len(document["findings"])
     assert [set(finding) for finding in document["findings"]] == [KEYS] * len(document["findings"])
-    (error,) = [finding for finding in document["findings"] if finding["severity"] == "error"]
-    assert (error["rule"], error["exit_code"]) == ("model-pickle", 6)
+    (error,) = [finding for finding in document["findings"] if finding["level"] == "problem"]
+    assert (error["name"], error["exit_code"]) == ("model-pickle", 6)
+
+
+def test_a_finding_has_the_form_that_preflights_have(site: Site, capsys: Output) -> None:
+    report = Report("tiny", "1", 7, "gpu1", "head", "10.0.0.1", (problem("space", "too little", "make room"),))
+    (of_preflight,) = json.loads(json.dumps(report.document()))["findings"]
+    (site.model / "x.bin").touch()
+    run(("lint", str(site.manifest), "-o", "json"))
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert all(set(of_preflight) <= set(finding) for finding in found)
+    assert {finding["level"] for finding in found} == {"problem", "warning"}
 
 
 def refusal(site: Site, capsys: Output, code: int) -> list[dict[str, object]]:
     """The findings of a document that is printed although there was nothing to judge."""
     assert run(("lint", str(site.manifest), "-o", "json")) == code
     document = json.loads(capsys.readouterr().out)
-    assert set(document) == {"schema", "errors", "warnings", "backend", "findings", "unchecked"}
+    assert set(document) == {"schema", "problems", "warnings", "backend", "findings", "unchecked"}
     findings: list[dict[str, object]] = document["findings"]
-    assert (document["errors"], document["warnings"], document["backend"]) == (len(findings), 0, None)
+    assert (document["problems"], document["warnings"], document["backend"]) == (len(findings), 0, None)
     for finding in findings:
         assert set(finding) == KEYS
-        assert (finding["severity"], finding["exit_code"]) == ("error", code)
+        assert (finding["level"], finding["exit_code"]) == ("problem", code)
         assert finding["fix"]
     return findings
 
@@ -199,14 +211,14 @@ def test_mistakes_in_the_form_of_a_manifest_are_findings_of_the_document(site: S
 def test_what_is_no_manifest_at_all_is_one_finding(site: Site, capsys: Output, data: bytes, where: str) -> None:
     site.manifest.write_bytes(data)
     (finding,) = refusal(site, capsys, 2)
-    assert finding["rule"] == "manifest-form"
+    assert finding["name"] == "manifest-form"
     assert str(finding["where"]).endswith(where if where != "m.yaml" else site.manifest.name)
 
 
 def test_a_manifest_that_cannot_be_read_is_a_finding(site: Site, capsys: Output) -> None:
     site.manifest.unlink()
     (finding,) = refusal(site, capsys, 2)
-    assert (finding["rule"], finding["where"]) == ("manifest-form", str(site.manifest))
+    assert (finding["name"], finding["where"]) == ("manifest-form", str(site.manifest))
     site.manifest.mkdir()
     (finding,) = refusal(site, capsys, 2)
     assert finding["where"] == str(site.manifest)
@@ -215,11 +227,11 @@ def test_a_manifest_that_cannot_be_read_is_a_finding(site: Site, capsys: Output)
 def test_a_lock_that_cannot_be_read_is_a_finding(site: Site, capsys: Output) -> None:
     lock_path(site.manifest).write_text("{")
     (finding,) = refusal(site, capsys, 2)
-    assert (finding["rule"], finding["where"]) == ("lint-stopped", lock_path(site.manifest).name)
+    assert (finding["name"], finding["where"]) == ("lint-stopped", lock_path(site.manifest).name)
     lock_path(site.manifest).unlink()
     lock_path(site.manifest).mkdir()
     (finding,) = refusal(site, capsys, 7)
-    assert (finding["rule"], finding["where"]) == ("lint-stopped", str(lock_path(site.manifest)))
+    assert (finding["name"], finding["where"]) == ("lint-stopped", str(lock_path(site.manifest)))
 
 
 def test_people_still_read_it_as_errors(site: Site, capsys: Output) -> None:

@@ -10,12 +10,19 @@ import pytest
 from bundler.build import lock_manifest
 from bundler.cache import Cache
 from bundler.cli import run
+from bundler.cli.serve_plan_lines import lines_of
+from bundler.console.folding import folded
+from bundler.lint import before_build
 from bundler.lock import read_lock
 from bundler.manifest import read_manifest
 from bundler.serve_plan import subject_of
+from bundler.serve_verdict import own_way
+from bundler.sizes import in_units
 from installer.errors import UsageError
+from installer.hardware.gpu_sets import GIB
 from installer.hardware.parallel import Split
-from installer.hardware.serve_plan import FITS, Subject, judge
+from installer.hardware.serve_plan import FITS, Subject, judge, plan_serving
+from installer.index.gpus import GPUS
 from tests.unit.bundler.lint.scenes import Change, look
 from tests.unit.bundler.making import Site
 from tests.unit.installer.hardware.shapes import QWEN_14B, QWEN_32B, QWEN_32B_GPTQ, WEIGHTS_14B, WEIGHTS_32B_GPTQ
@@ -70,11 +77,12 @@ def locked(site: Site) -> None:
 
 def subject(site: Site, gpus: str = "", weights: int | None = None) -> Subject:
     lock = read_lock(site.manifest.with_suffix(".lock"))
-    return subject_of(read_manifest(site.manifest), lock, Cache(site.folder / "cache"), gpus, weights)
+    case = before_build(read_manifest(site.manifest), lock, Cache(site.folder / "cache"))
+    return subject_of(case, gpus, weights)
 
 
-def planned(site: Site, capsys: pytest.CaptureFixture[str], *options: str) -> Any:  # noqa: ANN401 # any JSON
-    assert run(("plan", str(site.manifest), "-o", "json", *options)) == 0
+def planned(site: Site, capsys: pytest.CaptureFixture[str], *options: str, code: int = 0) -> Any:  # noqa: ANN401 # any JSON
+    assert run(("plan", str(site.manifest), "-o", "json", *options)) == code
     return json.loads(capsys.readouterr().out)
 
 
@@ -102,7 +110,8 @@ def test_gpus_and_weights_may_be_said(qwen: Site) -> None:
 def test_an_image_that_nobody_knows_needs_a_lock(qwen: Site) -> None:
     with pytest.raises(UsageError, match="which vLLM") as error:
         subject(qwen)
-    assert error.value.hint == "bundle lock tiny.yaml"
+    assert "vllm:small is no release of vllm/vllm-openai by its tag" in str(error.value)
+    assert error.value.hint == f"bundle lock {qwen.manifest}"
 
 
 def test_without_config_json_the_folder_is_named(qwen: Site) -> None:
@@ -118,7 +127,8 @@ def test_config_json_of_a_hub_comes_with_the_lock(qwen: Site) -> None:
     qwen.rewrite("{path: tiny-model}", "{source: huggingface, repo: a/b, revision: main}")
     with pytest.raises(UsageError, match=r"config\.json is not here") as error:
         subject(qwen)
-    assert error.value.hint == "bundle lock tiny.yaml"
+    assert "from huggingface it comes with the lock" in str(error.value)
+    assert error.value.hint == f"bundle lock {qwen.manifest}"
 
 
 def test_a_manifest_without_gpus_is_told_how_to_name_them(qwen: Site) -> None:
@@ -134,18 +144,18 @@ def test_the_command_needs_no_lock_where_all_is_said(qwen: Site, capsys: pytest.
     text = capsys.readouterr().out
     assert "tp 1 x pp 3   " in text
     assert "40 % 3 = 1" in text
-    assert "<- best" in text
+    assert "\nbest          tp 1 x pp 3\n" in text
+    assert "\nthe manifest  tp 2 x pp 1\n" in text  # though it leaves a GPU over
     assert "!!!!" in text
-    assert "tp 2 x pp 1 " in text  # the manifest's own, though it leaves a GPU over
     assert not Path(qwen.manifest.with_suffix(".lock")).exists()
 
 
 def test_the_runbooks_figures_are_shown(qwen: Site, capsys: pytest.CaptureFixture[str]) -> None:
     qwen.rewrite(*TAGGED)
     qwen.rewrite("max_model_len: 4096", "max_model_len: 32768")
-    assert run(("plan", str(qwen.manifest), "--gpus", "2x1xT4-16G", "--weights", "18.01G")) == 0
+    assert run(("plan", str(qwen.manifest), "--gpus", "2x1xT4-16G", "--weights", "18.01G")) == 6
     text = capsys.readouterr().out
-    assert "the sum for tp 2 x pp 1" in text
+    assert "how that comes about for tp 2 x pp 1" in text
     assert "2 x 64 layers x 4 KV heads x 128 x 2 = 131072 bytes" in text
     assert "try: serve.max_model_len: " in text
 
@@ -154,10 +164,121 @@ def test_where_nothing_fits_it_says_so(qwen: Site, capsys: pytest.CaptureFixture
     qwen.rewrite(*TAGGED)
     assert run(("plan", str(qwen.manifest), "--weights", "40G")) == 2  # without --gpus, a plan needs a lock
     capsys.readouterr()
-    assert run(("plan", str(qwen.manifest), "--gpus", "1x2xT4", "--weights", "40G")) == 0
+    assert run(("plan", str(qwen.manifest), "--gpus", "1x2xT4", "--weights", "40G")) == 6
+    written = capsys.readouterr()
+    assert "\nbest          none\n" in written.out
+    assert (
+        "error: Qwen2ForCausalLM in gptq at tp 2 x pp 1 on 1 x 2 x T4 (15.0 GiB) does not fit: No avail" in written.err
+    )
+    assert "hint: take more GPUs or larger ones, a smaller model, or a shorter serve.max_model_len" in written.err
+
+
+def too_long(site: Site) -> None:
+    """For two T4, by far."""
+    site.rewrite("max_model_len: 4096", "max_model_len: 32768")
+
+
+def test_what_the_manifest_asks_for_and_does_not_fit_ends_with_6_after_the_plan(
+    qwen: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    locked(qwen)
+    assert run(("plan", str(qwen.manifest), "--weights", "18.01G")) == 0
+    too_long(qwen)
+    capsys.readouterr()
+    assert run(("plan", str(qwen.manifest), "--weights", "18.01G")) == 6
+    written = capsys.readouterr()
+    assert "room on each node" in written.out
+    assert "tp 2 x pp 1   does not fit" in written.out
+    assert "does not fit: No available memory for the cache blocks" in written.err
+    assert "hint: serve.max_model_len: " in written.err
+    document = planned(qwen, capsys, "--weights", "18.01G", code=6)
+    assert document["serve"]["manifest"]["verdict"] == "does not fit"
+
+
+def test_sizes_that_the_model_refuses_end_with_6_and_the_way_out(
+    qwen: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    qwen.rewrite(*TAGGED)
+    qwen.rewrite("tensor_parallel_size: 2", "tensor_parallel_size: 3")
+    assert run(("plan", str(qwen.manifest), "--gpus", "3x1xT4", "--weights", "18.01G")) == 6
+    said = capsys.readouterr().err
+    assert "at tp 3 x pp 1 on 3 x 1 x T4 (15.0 GiB) is refused: 40 % 3 = 1" in said
+    assert "hint: serve.tensor_parallel_size: 1 and serve.pipeline_parallel_size: 3" in said
+
+
+def test_sizes_that_are_not_the_clusters_are_a_mistake_of_the_manifest_as_to_lint(
+    qwen: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    locked(qwen)
+    qwen.rewrite("tensor_parallel_size: 2", "tensor_parallel_size: 1")
+    assert run(("lint", str(qwen.manifest))) == 2
+    capsys.readouterr()
+    assert run(("plan", str(qwen.manifest))) == 2
+    written = capsys.readouterr()
+    assert "what fits on 1 x 2 x T4" in written.out
+    assert "is 1, but cluster has 1 nodes x 2 GPUs = 2" in written.err
+
+
+def test_where_nothing_fits_the_sum_is_of_a_way_that_has_one(qwen: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    qwen.rewrite(*TAGGED)
+    too_long(qwen)
+    assert run(("plan", str(qwen.manifest), "--gpus", "3x1xT4", "--weights", "18.01G")) == 6
     text = capsys.readouterr().out
-    assert "nothing fits: take more GPUs" in text
-    assert "best" not in text
+    assert "how that comes about for tp 1 x pp 3" in text
+    assert "try: serve.max_model_len: " in text
+
+
+def test_another_number_of_gpus_is_judged_by_the_best_way(qwen: Site) -> None:
+    qwen.rewrite(*TAGGED)
+    assert run(("plan", str(qwen.manifest), "--gpus", "4x1xT4", "--weights", "18.01G")) == 0
+    assert run(("plan", str(qwen.manifest), "--gpus", "1x1xT4", "--weights", "18.01G")) == 6
+
+
+def test_weights_that_are_known_otherwise_are_said_to_be(qwen: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    locked(qwen)
+    capsys.readouterr()
+    assert run(("plan", str(qwen.manifest), "--gpus", "1x2xT4", "--weights", "18.01G")) == 0
+    known = (qwen.model / "model.safetensors").stat().st_size
+    said = f"warning: counted with --weights 18.0 GiB, not with the {in_units(known)} that the lock has\n"
+    assert capsys.readouterr().err == said
+    assert run(("plan", str(qwen.manifest), "--gpus", "1x2xT4", "--weights", str(known))) == 0
+    assert capsys.readouterr().err == ""
+    qwen.rewrite(*TAGGED)
+    qwen.manifest.with_suffix(".lock").unlink()
+    assert run(("plan", str(qwen.manifest), "--gpus", "1x2xT4", "--weights", "18.01G")) == 0
+    assert "that the model's folder has" in capsys.readouterr().err
+
+
+def test_small_sizes_are_not_told_as_nothing(qwen: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    qwen.rewrite(*TAGGED)
+    assert run(("plan", str(qwen.manifest), "--gpus", "1x2xT4")) == 0
+    text, known = capsys.readouterr().out, (qwen.model / "model.safetensors").stat().st_size
+    assert "0.00 GiB" not in text
+    assert "0.0 GiB" not in text
+    assert " 0.0 " not in text
+    assert f"weights     {known / 1024:.2f} KiB of files" in text
+
+
+def test_a_plan_for_nobody_knows_how_long_requests_says_no_length(
+    qwen: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    qwen.rewrite(*TAGGED)
+    put_config(qwen, {"model_type": "mystery", "architectures": ["Mystery"], "num_attention_heads": 8})
+    qwen.rewrite(", max_model_len: 4096", "")
+    assert run(("plan", str(qwen.manifest), "--gpus", "1x2xT4")) == 0
+    assert "0 tokens" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("length", [4096, 32768])
+@pytest.mark.parametrize("gpus", ["2x1xT4-16G", "3x1xT4", "1x8xH200", "16x1xL20"])
+def test_a_plan_fits_into_80_columns(qwen: Site, gpus: str, length: int) -> None:
+    qwen.rewrite(*TAGGED)
+    qwen.rewrite("max_model_len: 4096", f"max_model_len: {length}")
+    fits = plan_serving(subject(qwen, gpus, int(18.01 * GIB)))
+    lines = tuple(lines_of(fits, own_way(fits, Split(2, 1))))
+    assert [row for line in lines for row in folded(line.text, 80, line.hanging) if len(row) > 80] == []
+    rows = [line.text for line in lines if line.text.startswith("  tp") and "refused" not in line.text]
+    assert [row for row in rows if len(row) > 80] == []  # a row of the table is never folded
 
 
 def test_the_document_has_all_of_it(qwen: Site, capsys: pytest.CaptureFixture[str]) -> None:
@@ -194,6 +315,14 @@ def test_what_is_no_gpu_is_2(qwen: Site, capsys: pytest.CaptureFixture[str]) -> 
     assert "NODESxGPUSxNAME" in capsys.readouterr().err
 
 
+def test_the_help_explains_how_gpus_are_written_and_names_all(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(("plan", "--help")) == 0
+    text = capsys.readouterr().out
+    assert "2x1xT4-16G: 2 nodes, 1 GPU in each, T4 cards, of 16 GB each" in " ".join(text.split())
+    assert set(GPUS) <= set(text.replace(",", " ").split())
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
 def test_a_model_that_was_quantized_by_nobody_is_planned_too(qwen: Site) -> None:
     qwen.rewrite(*TAGGED)
     put_config(qwen, QWEN_14B)
@@ -220,6 +349,6 @@ def test_the_manifests_of_this_repository_fit(
     """On the GPUs that they name, cut as they say."""
     case = look(tmp_path, name, Change(config=config))
     cluster, serve = case.manifest.cluster, case.manifest.serve
-    found = subject_of(case.manifest, case.lock, Cache(tmp_path / "cache"), "", weights)
+    found = subject_of(case, "", weights)
     assert found.gpus.count == cluster.nodes * cluster.gpus_per_node
     assert judge(found, Split(serve.tensor_parallel_size, serve.pipeline_parallel_size)).verdict == FITS

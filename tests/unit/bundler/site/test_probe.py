@@ -31,6 +31,7 @@ from tests.fakes.tree import stamped_tree
 FOUND = {os.path.realpath(path): name for name in ("sh", "dash", "bash", "busybox") if (path := shutil.which(name))}
 OPTIONS = {"bash": ("bash", "--posix"), "busybox": ("busybox", "sh")}
 SHELLS = [OPTIONS.get(name, (name,)) for name in FOUND.values()]
+WRITTEN = f"site-{os.uname().nodename}.json"  # beside the script, where no other name is told
 AWKS = {os.path.realpath(path): path for name in ("mawk", "gawk", "busybox") if (path := shutil.which(name))}
 MACHINES: dict[str, Callable[[], RecordedMachine]] = {
     "centos": bare_centos,
@@ -231,7 +232,7 @@ def limits_of(posed: Posed, late: str) -> dict[str, int]:
 def test_gpus_that_have_to_wake_up_get_minutes_and_are_asked_no_more_once_they_were_late(tmp_path: Path) -> None:
     posed = pose(ubuntu_at_work(), tmp_path)
     assert limits_of(posed, "nvidia-smi")["nvidia-smi"] == 180
-    facts = gather(recorded((tmp_path / "stick/site.json").read_text()))
+    facts = gather(recorded((tmp_path / "stick" / WRITTEN).read_text()))
     assert (facts.gpus.late, facts.gpus.smi_error, facts.gpus.smi) == (True, "no answer in 180 s", ())
 
 
@@ -240,7 +241,7 @@ def test_a_package_database_on_a_cold_disk_gets_half_a_minute(tmp_path: Path) ->
     for name in ("nvidia-smi", "dockerd", "containerd", "nvidia-ctk"):
         (posed.root / "usr/bin" / name).unlink()
     assert limits_of(posed, "dpkg-query")["dpkg-query"] == 30
-    facts = gather(recorded((tmp_path / "stick/site.json").read_text()))
+    facts = gather(recorded((tmp_path / "stick" / WRITTEN).read_text()))
     assert (facts.driver.owner, facts.driver.owner_silence) == ("", "dpkg-query: no answer in 30 s")
 
 
@@ -248,7 +249,7 @@ def test_without_timeout_it_works_and_says_so(tmp_path: Path) -> None:
     posed = pose(debian_of_the_testbed(), tmp_path)
     posed.use_tool("timeout", "/nowhere/timeout")
     assert "nothing ends a command that hangs" in posed.run()
-    assert gather(recorded((tmp_path / "stick/site.json").read_text())).network.hostname == "node1"
+    assert gather(recorded((tmp_path / "stick" / WRITTEN).read_text())).network.hostname == "node1"
 
 
 def test_an_answer_without_end_is_cut(tmp_path: Path) -> None:
@@ -265,11 +266,11 @@ def test_it_changes_nothing_but_its_one_file(tmp_path: Path) -> None:
     before = stamped_tree(posed.root)
     said_then = posed.run()
     assert stamped_tree(posed.root) == before
-    target = tmp_path / "stick/site.json"
-    assert sorted(path.name for path in target.parent.iterdir()) == ["probe.sh", "site.json"]
+    target = tmp_path / "stick" / WRITTEN
+    assert sorted(path.name for path in target.parent.iterdir()) == ["probe.sh", WRITTEN]
     assert target.stat().st_mode & 0o777 == 0o600
     assert f"{target}: what there is to know of" in said_then
-    assert "bundle lint MANIFEST --site site.json" in said_then
+    assert f"bundle lint MANIFEST --site {WRITTEN}" in said_then
 
 
 def test_it_replaces_no_file(tmp_path: Path) -> None:
@@ -279,12 +280,45 @@ def test_it_replaces_no_file(tmp_path: Path) -> None:
     done = posed.tried(str(target))
     assert (done.returncode, target.read_text()) == (2, "mine")
     assert done.stderr.startswith(f"error: {target} is there already and is left as it is\nhint: name another: sh ")
-    assert done.stderr.endswith(f" {tmp_path}/{os.uname().nodename}.json\n")
+    assert done.stderr.endswith(f" {tmp_path}/{WRITTEN}\n")
 
 
-def test_it_says_where_nothing_can_be_written(tmp_path: Path) -> None:
-    done = pose(busybox(), tmp_path).tried(str(tmp_path / "none/site.json"))
-    assert (done.returncode, "nothing can be written there" in done.stderr) == (7, True)
+def test_each_node_has_a_file_of_its_own(tmp_path: Path) -> None:
+    """Carried together they must not take each other's place; a host name may hold what FAT does not take."""
+    posed = pose(busybox(), tmp_path)
+    for name, written in (("gpu1", "site-gpu1.json"), ("gpu/2: *", "site-gpu_2___.json"), ("", "site-unnamed.json")):
+        posed.use_tool("uname", str(tmp_path / "named"))
+        (tmp_path / "named").write_text(f"#!/bin/sh\necho '{name}'\n")
+        (tmp_path / "named").chmod(0o755)
+        posed.run()
+        assert (tmp_path / "stick" / written).is_file()
+
+
+def test_the_second_time_another_name_is_told(tmp_path: Path) -> None:
+    posed = pose(busybox(), tmp_path)
+    posed.run()
+    done = posed.tried()
+    another = WRITTEN.replace(".json", "-2.json")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[1] == f"hint: name another: sh {posed.script} {tmp_path}/stick/{another}"
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+@pytest.mark.parametrize("place", ["none/site.json", "file/site.json"])
+def test_it_says_where_nothing_can_be_written(tmp_path: Path, shell: tuple[str, ...], place: str) -> None:
+    """In its own words: nothing of what the shell says is shown."""
+    (tmp_path / "file").touch()
+    done = pose(busybox(), tmp_path / "posed").tried(str(tmp_path / place), by=shell)
+    first, hint = done.stderr.splitlines()
+    assert (done.returncode, first) == (7, f"error: {tmp_path / place}: nothing can be written there")
+    assert hint.startswith("hint: name a file in a folder that is there")
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    done = pose(busybox(), tmp_path).tried(str(tmp_path / "stick"))
+    error, hint = done.stderr.splitlines()
+    assert (done.returncode, error) == (2, f"error: {tmp_path}/stick is a folder")
+    assert hint.endswith(f" {tmp_path}/stick/{WRITTEN}")
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("a", "b")])
@@ -305,7 +339,7 @@ def test_who_is_not_root_is_told_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "tools/id").unlink()
     posed.give_program("/usr/bin/id", "echo 1000\n")
     assert "not run as root: what docker runs" in posed.run()
-    assert json.loads((tmp_path / "stick/site.json").read_text())["root"] is False
+    assert json.loads((tmp_path / "stick" / WRITTEN).read_text())["root"] is False
 
 
 def test_bundle_probe_prints_it(capsys: pytest.CaptureFixture[str]) -> None:

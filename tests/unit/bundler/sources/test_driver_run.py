@@ -9,16 +9,17 @@ from installer.errors import AirgapError, DamagedError, RefusedError
 from tests.fakes.package_files import driver_run
 
 VERSION = "550.127.08"
+AGAIN = "bundle lock m.yaml --update driver"
 
 
 def check(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "driver.run"
     path.write_bytes(content)
-    check_run(path, "driver.run", VERSION, "x86_64")
+    check_run(path, "driver.run", VERSION, "x86_64", AGAIN)
 
 
 def test_the_header_names_version_and_machine() -> None:
-    run = read_header(driver_run(VERSION), "driver.run")
+    run = read_header(driver_run(VERSION), "driver.run", AGAIN)
     assert (run.version, run.arch) == (VERSION, "x86_64")
     assert run.label == f"NVIDIA Accelerated Graphics Driver for Linux-x86_64 {VERSION}"
 
@@ -61,8 +62,9 @@ def test_what_is_another_file_is_refused(tmp_path: Path, content: bytes, said: s
 
 @pytest.mark.parametrize("missing", [1, 50_000, 100_000])
 def test_a_cut_file_is_found_by_its_own_sum(tmp_path: Path, missing: int) -> None:
-    with pytest.raises(DamagedError, match=r"driver\.run: cut or changed: its header says md5"):
+    with pytest.raises(DamagedError, match=r"driver\.run: cut or changed: its header says md5") as error:
         check(tmp_path, driver_run(VERSION)[:-missing])
+    assert f"`{AGAIN}` fetches it again" in error.value.hint
 
 
 def test_a_file_that_ends_in_its_header_is_damaged(tmp_path: Path) -> None:

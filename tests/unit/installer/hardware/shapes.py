@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from installer.hardware.gpu_sets import GIB, parse_gpus
+from installer.hardware.gpu_sets import GIB
+from installer.hardware.gpu_spellings import parse_gpus
 from installer.hardware.model_shape import read_shape
 from installer.hardware.releases import release
 from installer.hardware.serve_plan import Subject

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from installer.hardware.gpu_sets import GIB, MIB, GpuSet, parse_gpus
+from installer.hardware.gpu_sets import GIB, MIB, GpuSet
+from installer.hardware.gpu_spellings import parse_gpus
 from installer.hardware.memory import Load, least_utilization, longest_that_fits, memory_of
 from installer.hardware.parallel import Split
 from tests.unit.installer.hardware.shapes import (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from installer.hardware.gpu_sets import parse_gpus
+from installer.hardware.gpu_spellings import parse_gpus
 from installer.hardware.parallel import Split
 from installer.hardware.serve_plan import DOES_NOT_FIT, FITS, PERHAPS, Subject, judge, plan_serving
 from installer.hardware.serve_words import arithmetic, headline, settings_to_try

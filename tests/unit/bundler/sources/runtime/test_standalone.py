@@ -87,7 +87,7 @@ def test_interpreter_and_library_go_along_and_little_else(tmp_path: Path) -> Non
 
 def test_the_installer_goes_along_without_bytecode(tmp_path: Path) -> None:
     found = filled(tmp_path, NO_ELF)
-    assert {"program/__main__.py", "program/installer/cli.py", "program/installer/launcher.sh"} <= found.keys()
+    assert {"program/__main__.py", "program/installer/cli/__init__.py", "program/installer/launcher.sh"} <= found.keys()
     assert not [name for name in found if name.endswith(".pyc")]
 
 
