@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,11 +13,14 @@ from tqdm import tqdm
 
 from installer.errors import AirgapError, printable
 from installer.health import Health
+from installer.preflight import Report
 from installer.step import Applied, Holds, Pending, StepEvent, Tolerated
 from installer.trust.contents import Advance
 from installer.trust.opened import Bundle
 
 _LINES_PER_COPY = 10
+_WIDTH = 118  # columns of a table that no terminal shows
+_LEAST_WIDTH = 60  # columns of a table; a narrower terminal breaks its lines itself
 
 
 class Console:
@@ -56,8 +60,20 @@ class Console:
         for line in lines:
             self.say(line)
 
+    def show_report(self, report: Report) -> None:
+        self.show_lines(report.table(self._width))
+
+    def show_remarks(self, report: Report) -> None:
+        """What an install tells, and goes on."""
+        self.show_lines(report.rows(report.remarks, self._width))
+
     def show_json(self, document: object) -> None:
         self.write(json.dumps(document, sort_keys=True))
+
+    @property
+    def _width(self) -> int:
+        """In columns: as COLUMNS says, or else the terminal."""
+        return max(_LEAST_WIDTH, shutil.get_terminal_size((_WIDTH, 0)).columns)
 
     def show_step(self, event: StepEvent) -> None:
         match event:

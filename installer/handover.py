@@ -1,7 +1,6 @@
 """`vllm-airgap install BUNDLE` with a newer bundle: its own program, from checked bytes, does the work."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,6 +10,7 @@ from installer.errors import EnvironmentProblemError
 from installer.index.document import RUNTIME_NAME, File
 from installer.node.paths import TEMPORARY
 from installer.node.processes import run_here, run_in_our_place
+from installer.node.temporary import TemporaryFolder, make_temporary_folder
 from installer.trust.contents import hash_chunk
 from installer.trust.medium import open_file
 from installer.trust.opened import Bundle
@@ -23,7 +23,8 @@ HANDOVER_VARIABLE = "VLLM_AIRGAP_HANDOVER"  # set where the installed program, n
 def hand_over(bundle: Bundle, arguments: list[str], check: Callable[[], None]) -> int:
     """Run this very command by the bundle's program; its exit code. ``check`` raises if a signal came before that."""
     runtime = bundle.index.only("runtime")
-    with _unpacked(bundle, runtime) as folder:
+    with _unpacked(bundle, runtime) as temporary:
+        folder = temporary.path
         environment = {
             **os.environ,
             "LD_LIBRARY_PATH": str(folder / "unpacked/python/lib/needed"),
@@ -33,29 +34,30 @@ def hand_over(bundle: Bundle, arguments: list[str], check: Callable[[], None]) -
         python = folder / "unpacked/python/bin/python3"
         command = (str(python), "-I", "-B", str(folder / "unpacked/program"), *arguments)
         check()
-        return run_in_our_place(command, environment)
+        return run_in_our_place(command, environment, keeping=(temporary.lock,))
 
 
 @contextmanager
-def _unpacked(bundle: Bundle, runtime: File) -> Iterator[Path]:
+def _unpacked(bundle: Bundle, runtime: File) -> Iterator[TemporaryFolder]:
     for place in (tempfile.gettempdir(), *TEMPORARY):
-        if folder := _unpack_in(place, bundle, runtime):
+        if temporary := _unpack_in(place, bundle, runtime):
             try:
-                yield folder
+                yield temporary
             finally:
-                shutil.rmtree(folder, ignore_errors=True)
+                temporary.remove()
             return
     raise EnvironmentProblemError(
         "no temporary folder has room for 200 MB and lets programs run", hint="set TMPDIR to one that does"
     )
 
 
-def _unpack_in(place: str, bundle: Bundle, runtime: File) -> Path | None:
+def _unpack_in(place: str, bundle: Bundle, runtime: File) -> TemporaryFolder | None:
     """A folder in ``place`` from which the program runs, or None where there cannot be one."""
     with ExitStack() as undo:
         try:
-            folder = Path(tempfile.mkdtemp(prefix="vllm-airgap.", dir=place))
-            undo.callback(shutil.rmtree, folder, ignore_errors=True)
+            temporary = make_temporary_folder(place)
+            undo.callback(temporary.remove)
+            folder = temporary.path
             _copy_runtime(bundle, runtime, folder / RUNTIME_NAME)
             with (folder / RUNTIME_NAME).open("rb") as copy:
                 unpack_runtime(copy, folder / "unpacked")
@@ -64,7 +66,7 @@ def _unpack_in(place: str, bundle: Bundle, runtime: File) -> Path | None:
         if not _runs(folder):
             return None
         undo.pop_all()
-        return folder
+        return temporary
 
 
 def _copy_runtime(bundle: Bundle, runtime: File, target: Path) -> None:

@@ -52,9 +52,12 @@ def run_here(command: tuple[str, ...], environment: Mapping[str, str]) -> int:
     return _shell_code(subprocess.run(command, env=environment, check=False).returncode)
 
 
-def run_in_our_place(command: tuple[str, ...], environment: Mapping[str, str]) -> int:
-    """As `run_here`, and signals that ask us to stop ask it: Ctrl-C reaches both, one to us alone would not."""
-    with _signals_kept() as came, subprocess.Popen(command, env=environment) as process:
+def run_in_our_place(command: tuple[str, ...], environment: Mapping[str, str], keeping: tuple[int, ...] = ()) -> int:
+    """As `run_here`, and signals that ask us to stop ask it: Ctrl-C reaches both, one to us alone would not.
+
+    The descriptors ``keeping`` stay open in it.
+    """
+    with _signals_kept() as came, subprocess.Popen(command, env=environment, pass_fds=keeping) as process:
         came.pass_on_to(process)
         return _shell_code(process.wait())
 

@@ -9,7 +9,6 @@ from installer.index.strict import Value
 from installer.preflight.finding import PROBLEM, Finding
 
 FORMAT = 1  # of the document
-_WIDTH = 118  # columns; a longer line is a word that cannot be broken
 
 
 @dataclass(frozen=True)
@@ -52,22 +51,22 @@ class Report:
             ],
         }
 
-    def table(self) -> tuple[str, ...]:
-        """All findings, and a last line that counts them."""
-        return (*self.rows(self.findings), self._count())
+    def table(self, width: int) -> tuple[str, ...]:
+        """All findings, and a last line that counts them. In ``width`` columns, but for words that are longer."""
+        return (*self.rows(self.findings, width), self._count())
 
-    def rows(self, findings: tuple[Finding, ...]) -> tuple[str, ...]:
+    def rows(self, findings: tuple[Finding, ...], width: int) -> tuple[str, ...]:
         widest = max((len(found.name) for found in findings), default=0)
-        return tuple(line for found in findings for line in self._row(found, widest))
+        return tuple(line for found in findings for line in self._row(found, widest, width))
 
-    def _row(self, found: Finding, widest: int) -> Iterator[str]:
+    def _row(self, found: Finding, widest: int, width: int) -> Iterator[str]:
         level = "ignored" if found.name in self.ignored else found.level
         first = f"{level}  {found.name:{widest}}  "
         indent = " " * len(first)
         what, *rows = found.what.splitlines()  # more than one line is a table
-        yield from _wrapped(first, indent, what)
+        yield from _wrapped(first, indent, what, width)
         yield from (f"{indent}{row}" for row in rows)
-        yield from _wrapped(indent, indent, f"fix: {found.fix}")
+        yield from _wrapped(indent, indent, f"fix: {found.fix}", width)
 
     def _count(self) -> str:
         ignored = sum(found.name in self.ignored for found in self.findings)
@@ -77,7 +76,7 @@ class Report:
         return ", ".join((*words, *((f"{ignored} ignored",) if ignored else ()))) or "no problem found"
 
 
-def _wrapped(start: str, indent: str, text: str) -> list[str]:
+def _wrapped(start: str, indent: str, text: str, width: int) -> list[str]:
     return textwrap.wrap(
-        text, _WIDTH, initial_indent=start, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        text, width, initial_indent=start, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )

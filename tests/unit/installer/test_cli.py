@@ -1,4 +1,5 @@
 import contextlib
+import json
 import os
 import pty
 import signal
@@ -111,7 +112,23 @@ def test_what_click_refuses_is_a_usage_error(run: Run, arguments: tuple[str, ...
     ended = run(*arguments)
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("error: ")
-    assert ended.err.endswith("hint: vllm-airgap --help\n")
+    command = f" {arguments[0]}" if arguments and arguments[0] in {"preflight", "verify"} else ""
+    assert ended.err.endswith(f"hint: sh install{command} --help\n")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (("instal",), "'install'"),
+        (("install", "--nods", "10.0.0.1"), "'--nodes'"),
+        (("install", "/media/stick", "preflght", "--role", "head"), "'preflight'"),
+        (("install", "/media/stick", "verfy"), "'verify'"),
+        (("preflight", "--ignore-preflight", "gpu-bussy"), "'gpu-busy'"),
+    ],
+)
+def test_a_mistyped_word_is_answered_by_the_one_that_was_meant(run: Run, typed: tuple[str, ...], meant: str) -> None:
+    error, _ = run(*typed).err.splitlines()
+    assert meant in error.partition(" Did you mean ")[2] or meant in error.partition("(Did you mean ")[2]
 
 
 @pytest.mark.parametrize(
@@ -143,6 +160,13 @@ def test_help_is_no_error(run: Run, arguments: tuple[str, ...]) -> None:
     assert ended.out.startswith("Usage: vllm-airgap")
 
 
+@pytest.mark.parametrize("arguments", [(), ("install",), ("preflight",), ("verify",)])
+def test_help_fits_a_terminal(run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, *lines = run(*arguments, "--help").out.splitlines()
+    assert [line for line in lines if len(line) > 80 or line.endswith("...")] == []
+
+
 def test_the_version_is_told(run: Run) -> None:
     ended = run("--version")
     assert (ended.code, ended.out, ended.err) == (0, f"vllm-airgap {__version__}\n", "")
@@ -154,12 +178,14 @@ def test_bundle_is_in_the_help_of_what_the_launcher_starts(run: Run) -> None:
 
 
 @pytest.mark.parametrize("command", ["install", "preflight"])
-@pytest.mark.parametrize("name", ["nonsense", "libc", "options", "root"])
+@pytest.mark.parametrize("name", ["nonsense", "libc", "options", "root", "driver", "gpu-held"])
 def test_a_check_that_cannot_be_ignored_is_answered_by_those_that_can(run: Run, command: str, name: str) -> None:
     ended = run(command, "/nowhere", "--ignore-preflight", name)
     assert ended.code == 2
+    hint = ended.err.splitlines()[1]
+    assert hint.startswith("hint: these can be ignored: ")
     for known in ("space", "gpu-busy", "ports"):
-        assert f"'{known}'" in ended.err
+        assert f" {known}," in hint
 
 
 @pytest.fixture
@@ -172,6 +198,49 @@ def as_the_bundles_own(made: MadeBundle, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_bundle_that_nobody_vouches_for_is_not_looked_at(run: Run, made: MadeBundle) -> None:
     ended = run("preflight", made.folder, "--role", "head")
     assert (ended.code, ended.out) == (3, "")
+
+
+@pytest.mark.usefixtures("as_the_bundles_own")
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        (("--role", "king"), 2),
+        (("--nods", "x"), 2),
+        (("--ignore-preflight", "gpu-bussy"), 2),
+        (("--trusted-key", "/nowhere"), 2),
+        ((), 3),
+    ],
+)
+@pytest.mark.parametrize("form", [("-o", "json"), ("-ojson",), ("--output", "json"), ("--output=json",)])
+def test_a_script_reads_one_document_also_where_no_node_was_looked_at(
+    run: Run, made: MadeBundle, typed: tuple[str, ...], code: int, form: tuple[str, ...]
+) -> None:
+    for arguments in ((*typed, *form), (*form, *typed)):
+        ended = run("preflight", made.folder, *arguments)
+        found = json.loads(ended.out)
+        assert found.keys() == {"format", "error", "hint", "exit_code"}
+        assert (found["format"], found["exit_code"], ended.code) == (1, code, code)
+        assert ended.err == f"error: {found['error']}\nhint: {found['hint']}\n"
+
+
+@pytest.mark.usefixtures("as_the_bundles_own")
+def test_what_was_told_by_the_nodes_document_is_not_told_by_another(run: Run, made: MadeBundle, key: Path) -> None:
+    """No role was typed: one finding of those of the node."""
+    ended = run("preflight", made.folder, "--trusted-key", key, "-o", "json")
+    assert ended.code in (2, 6)
+    assert "options" in [found["name"] for found in json.loads(ended.out)["findings"]]
+
+
+@pytest.mark.usefixtures("as_the_bundles_own")
+def test_who_would_listen_is_told_what_that_needs(run: Run, made: MadeBundle, key: Path) -> None:
+    ended = run("preflight", made.folder, "--trusted-key", key, "--listen")
+    error, hint = ended.err.splitlines()
+    assert (ended.code, error) == (2, "error: --listen: --nodes is missing: they alone are answered")
+    assert hint.startswith("hint: --nodes IP,IP,... ")
+
+
+def test_how_long_it_listens_is_in_its_help(run: Run) -> None:
+    assert "Ends after 4 hours, or with Ctrl-C." in " ".join(run("preflight", "--help").out.split())
 
 
 def test_what_is_placed_does_not_depend_on_the_callers_umask(run: Run) -> None:
@@ -208,11 +277,11 @@ def test_what_only_systemd_calls_is_not_shown(run: Run) -> None:
 ASKING = """
 import sys, time
 from types import SimpleNamespace as Some
-from installer import cli
+from installer.cli.install_command import confirm
 from installer.stop_request import InterruptedRunError, StopRequest
 plan = Some(index=Some(name="demo"), site=Some(role="head"))
 try:
-    cli._confirm(Some(plan=plan), StopRequest(time.monotonic), yes=False)
+    confirm(Some(plan=plan), StopRequest(time.monotonic), yes=False)
 except InterruptedRunError as error:
     sys.exit(128 + error.number)
 """

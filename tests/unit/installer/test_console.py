@@ -3,9 +3,12 @@ import pytest
 from installer.console import Console
 from installer.errors import EnvironmentProblemError
 from installer.health import Health
+from installer.preflight import Report
+from installer.preflight.finding import problem
 from installer.step import Applied, Holds, Pending, Tolerated
 from tests.fakes.bundle import MadeBundle
 
+LEAST, FIXED = 60, 118  # columns
 Captured = pytest.CaptureFixture[str]
 
 
@@ -29,6 +32,20 @@ def test_lines_are_told_unless_only_errors_are_wanted(capsys: Captured) -> None:
     Console().show_lines(("problem  space", "         fix: make room"))
     Console(quiet=True).show_lines(("problem  space",))
     assert capsys.readouterr().out == "problem  space\n         fix: make room\n"
+
+
+@pytest.mark.parametrize(
+    ("columns", "most"), [("80", 80), ("200", 200), ("20", LEAST), ("0", FIXED), ("", FIXED), ("wide", FIXED)]
+)
+def test_a_table_is_as_wide_as_the_terminal(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch, columns: str, most: int
+) -> None:
+    """Without one, as where tests run, it has its own width; and it never gets too narrow to read."""
+    monkeypatch.setenv("COLUMNS", columns)
+    found = problem("space", "word " * 100, "make room")
+    Console().show_report(Report("demo", "1", 1, "node1", "head", "10.0.0.1", (found,)))
+    width = max(map(len, capsys.readouterr().out.splitlines()))
+    assert most - len("word ") <= width <= most
 
 
 def test_every_line_goes_to_a_log_too(capsys: Captured) -> None:

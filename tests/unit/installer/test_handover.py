@@ -11,6 +11,7 @@ import pytest
 from installer.errors import DamagedError, EnvironmentProblemError
 from installer.handover import HANDOVER_VARIABLE, RUNTIME_VARIABLE, hand_over, is_ours
 from installer.index.document import File
+from installer.node.temporary import make_temporary_folder
 from installer.stop_request import InterruptedRunError
 from tests.fakes.bundle import MadeBundle, Recipe, describe, make_bundle, seal, tar_gz
 from tests.fakes.staged import spoil
@@ -21,6 +22,7 @@ PYTHON = b"""#!/bin/sh
 for argument; do last=$argument; echo "<$argument>"; done
 echo "$VLLM_AIRGAP_HANDOVER"
 sha256sum <"$VLLM_AIRGAP_RUNTIME"
+case $last in held) [ -n "$(find -L "/proc/$$/fd" -samefile "${VLLM_AIRGAP_RUNTIME%/*}")" ] && echo held ;; esac
 case $last in code=*) exit "${last#code=}" ;; kill) kill -TERM $$ ;; esac
 """
 
@@ -77,6 +79,46 @@ def test_nothing_is_left_of_it(newer: MadeBundle, temporary: Path) -> None:
     with newer.opened() as bundle:
         hand_over(bundle, ["install"], go_on)
     assert list(temporary.iterdir()) == []
+
+
+def test_what_a_killed_run_left_goes_with_the_next(newer: MadeBundle, temporary: Path) -> None:
+    """It held the folder; nobody does now."""
+    killed = make_temporary_folder(str(temporary))
+    (killed.path / "runtime.tar.gz").touch()
+    os.close(killed.lock)
+    with newer.opened() as bundle:
+        hand_over(bundle, ["install"], go_on)
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_another_run_uses_stays(newer: MadeBundle, temporary: Path) -> None:
+    other = make_temporary_folder(str(temporary))
+    (other.path / "runtime.tar.gz").touch()
+    with newer.opened() as bundle:
+        hand_over(bundle, ["install"], go_on)
+    assert [path.name for path in other.path.iterdir()] == ["runtime.tar.gz"]
+    other.remove()
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_only_looks_like_it_stays(newer: MadeBundle, temporary: Path) -> None:
+    """A folder of another run that has yet to lock it, and one that a link leads to."""
+    (temporary / "vllm-airgap.handover.begun").mkdir()
+    (temporary / "bundle").mkdir()
+    (temporary / "bundle/runtime.tar.gz").touch()
+    (temporary / "vllm-airgap.handover.link").symlink_to("bundle")
+    before = sorted(temporary.rglob("*"))
+    with newer.opened() as bundle:
+        hand_over(bundle, ["install"], go_on)
+    assert sorted(temporary.rglob("*")) == before
+
+
+def test_the_bundles_program_holds_what_it_runs_from_should_we_be_killed(
+    newer: MadeBundle, temporary: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with newer.opened() as bundle:
+        hand_over(bundle, ["held"], go_on)
+    assert "held" in capfd.readouterr().out.splitlines()
 
 
 @pytest.mark.parametrize(("last", "code"), [("code=0", 0), ("code=20", 20), ("kill", 143)])

@@ -18,7 +18,7 @@ from installer.settings import NODE_JSON, SITE_JSON, Answers
 from installer.steps.cluster import NODE_UNIT, SERVE_UNIT
 from installer.survey import pinned_before
 from installer.trust.signatures import Anchors
-from tests.fakes.bundle import MadeBundle, Recipe, make_bundle, public_key
+from tests.fakes.bundle import TOOLKIT, MadeBundle, Recipe, make_bundle, public_key
 from tests.fakes.file_events import opened_files
 from tests.fakes.installing import HEAD, WORKER, Told, install, install_again, prepared
 from tests.fakes.node import FakeNode
@@ -143,7 +143,7 @@ def test_all_problems_are_told_at_once_and_nothing_was_changed(node: FakeNode, m
 
 def test_a_bundle_for_another_machine_is_refused(node: FakeNode, made: MadeBundle) -> None:
     """Nothing that could be mended on this node would help."""
-    node.arch, node.libc, node.free = "aarch64", "", 100
+    node.system.arch, node.system.libc, node.free = "aarch64", "", 100
     before = tree(node.root)
     with pytest.raises(RefusedError) as caught:
         install(node, made, HEAD)
@@ -184,6 +184,26 @@ def test_damage_on_the_medium_changes_nothing_outside_our_own_folders(node: Fake
     assert [name for name in new if node.at(name).is_file()] == []
 
 
+def test_packages_that_would_be_refused_at_their_step_are_refused_before_the_first(
+    node: FakeNode, made: MadeBundle
+) -> None:
+    """The toolkit's come after the driver, which a later refusal would leave replaced for nothing."""
+    node.nvidia.have("535.183.06")
+    node.rpm.database[TOOLKIT] = "1.18.0-1.x86_64"
+    before = tree(node.root)
+    with pytest.raises(RefusedError, match="which is newer than") as caught:
+        install(node, made, HEAD)
+    assert caught.value.exit_code == 6
+    assert node.nvidia.module == "535.183.06"
+    new = tree(node.root).keys() - before.keys()
+    assert {name for name in new if not name.startswith("var/lib/vllm-airgap")} == set()
+    assert not node.at(TRUST_JSON).exists()
+    del node.rpm.database[TOOLKIT]
+    told = install(node, made, HEAD)
+    assert told.copied == 0
+    assert told.applied == [*SOFTWARE, "server"]
+
+
 def test_a_damaged_site_file_is_a_problem_of_the_node(node: FakeNode, made: MadeBundle) -> None:
     install(node, made, HEAD)
     node.place(SITE_JSON, b"{")
@@ -197,7 +217,11 @@ def test_only_root_installs(node: FakeNode) -> None:
     with pytest.raises(EnvironmentProblemError, match="not root") as caught:
         check_caller(node)
     assert caught.value.exit_code == 7
-    assert "/usr/local/sbin/vllm-airgap" in caught.value.hint
+    assert caught.value.hint == "run the same command with sudo"
+    node.place("/usr/local/sbin/vllm-airgap", b"")
+    with pytest.raises(EnvironmentProblemError) as caught:
+        check_caller(node)
+    assert caught.value.hint.endswith("type /usr/local/sbin/vllm-airgap")
 
 
 def test_only_a_head_can_be_waited_for(node: FakeNode, root: Path, made: MadeBundle) -> None:

@@ -173,9 +173,19 @@ def test_only_named_variables_are_kept(stick: Stick) -> None:
     done = stick.run("environment")
     found = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
     names = {name for name in found if name not in {"PWD", "SHLVL", "_", "OLDPWD"}}
-    assert names == {"PATH", "LD_LIBRARY_PATH", "VLLM_AIRGAP_RUNTIME", "TERM", "COLUMNS", "NO_COLOR", "TMPDIR"}
+    typed = {"VLLM_AIRGAP_LAUNCHER", "VLLM_AIRGAP_BUNDLE"}
+    assert names == {"PATH", "LD_LIBRARY_PATH", "VLLM_AIRGAP_RUNTIME", "TERM", "COLUMNS", "NO_COLOR", "TMPDIR"} | typed
     assert (found["TMPDIR"], found["TERM"]) == (str(stick.temporary), "xterm")
     assert found["LD_LIBRARY_PATH"].startswith(str(stick.temporary))
+
+
+def test_the_program_learns_what_was_typed(stick: Stick, tmp_path: Path) -> None:
+    """So that its hints name what can be typed again."""
+    shutil.copy(stick.launcher, tmp_path / "a copy")
+    said = stick.run("--bundle", "a stick", "environment", launcher="./a copy").stdout
+    assert "VLLM_AIRGAP_LAUNCHER=./a copy\n" in said
+    assert "VLLM_AIRGAP_BUNDLE=a stick\n" in said
+    assert "VLLM_AIRGAP_BUNDLE=\n" in stick.run("environment").stdout
 
 
 def test_the_program_finds_the_checked_copy_of_the_runtime(stick: Stick) -> None:
@@ -201,30 +211,49 @@ def test_a_copy_that_is_told_no_bundle_asks_for_it(stick: Stick, tmp_path: Path)
     (tmp_path / "root").mkdir()
     copy = shutil.copy(stick.launcher, str(tmp_path / "root/install"))
     done = stick.run("--role", "head", launcher=copy)
-    expected = f"error: no bundle in {tmp_path}/root: name it with --bundle FOLDER\n"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
+    hint = f"hint: name the folder that holds install and SHA256SUMS: sh {copy} --bundle FOLDER ...\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: no bundle in {tmp_path}/root\n{hint}")
+
+
+@pytest.mark.parametrize("typed", [("--help",), ("-h",), ("preflight", "--help"), ("verify", "-h", "-q")])
+@pytest.mark.parametrize("place", ["beside it", "/nowhere"])
+def test_help_needs_no_bundle(stick: Stick, tmp_path: Path, typed: tuple[str, ...], place: str) -> None:
+    (tmp_path / "root").mkdir()
+    copy = shutil.copy(stick.launcher, str(tmp_path / "root/install"))
+    named = () if place == "beside it" else ("--bundle", place)
+    done = stick.run(*named, *typed, launcher=copy)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Usage: sh {copy} [--bundle FOLDER]")
+    command = "" if typed[0].startswith("-") else f" {typed[0]}"
+    assert done.stdout.endswith(f"\n  sh {copy} --bundle FOLDER{command} --help\n")
+    assert [line for line in done.stdout.splitlines() if len(line.replace(str(tmp_path), "")) > 80] == []
+    assert f"There is no whole one in {tmp_path / 'root' if place == 'beside it' else place}.\n" in done.stdout
 
 
 def test_what_is_no_bundle_is_not_authentic(stick: Stick) -> None:
     done = stick.run("verify", "--bundle", str(stick.temporary))
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith(f"error: {stick.temporary}: not a bundle, or not whole: ")
+    assert done.stderr.startswith(f"error: {stick.temporary}: not a bundle, or not whole\nhint: name the folder that ")
 
 
 def test_a_bundle_without_its_runtime_is_damaged(stick: Stick) -> None:
     (stick.temporary / "SHA256SUMS").touch()
     done = stick.run("--bundle", str(stick.temporary))
-    assert (done.returncode, done.stderr) == (5, f"error: {stick.temporary}/runtime.tar.gz: missing\n")
+    hint = "hint: copy the bundle again from where it was built\n"
+    assert (done.returncode, done.stderr) == (5, f"error: {stick.temporary}/runtime.tar.gz: missing\n{hint}")
 
 
 def test_a_folder_that_is_not_there_is_a_problem_of_the_environment(stick: Stick) -> None:
+    """In the launcher's own words: nothing of what the shell says is shown."""
     done = stick.run("--bundle", "/nowhere")
-    assert done.returncode == 7
-    assert "the bundle's folder cannot be entered" in done.stderr
+    error, hint = done.stderr.splitlines()
+    assert (done.returncode, error) == (7, "error: /nowhere: there is no folder that can be entered")
+    assert hint == f"hint: name the folder that holds install and SHA256SUMS: sh {stick.launcher} --bundle FOLDER ..."
 
 
-def test_bundle_needs_a_folder(stick: Stick) -> None:
-    done = stick.run("--role", "head", "--bundle")
+@pytest.mark.parametrize("typed", [("--bundle",), ("--bundle", ""), ("--bundle=",)])
+def test_bundle_needs_a_folder(stick: Stick, typed: tuple[str, ...]) -> None:
+    done = stick.run("--role", "head", *typed)
     assert (done.returncode, done.stderr) == (2, "error: --bundle: needs a folder\n")
 
 
@@ -305,6 +334,59 @@ def test_a_second_signal_is_passed_on_too(stick: Stick) -> None:
         out, _ = process.communicate(timeout=10)
     assert out.decode().splitlines() == ["asked SIGTERM", "asked SIGINT", "stopped True"]
     assert process.returncode == 143
+
+
+def test_what_a_killed_run_left_goes_with_the_next(stick: Stick) -> None:
+    with waiting(stick) as process:
+        os.killpg(process.pid, signal.SIGKILL)
+    assert len(list(stick.temporary.iterdir())) == 1
+    assert stick.run("code=0").returncode == 0
+    assert list(stick.temporary.iterdir()) == []
+
+
+def test_a_program_whose_launcher_was_killed_keeps_what_it_runs_from(stick: Stick) -> None:
+    with waiting(stick) as process:
+        process.kill()
+        process.wait()
+        assert stick.run("code=0").returncode == 0
+        assert len(list(stick.temporary.iterdir())) == 1
+        os.killpg(process.pid, signal.SIGTERM)
+        out, _ = process.communicate(timeout=10)
+    assert out.decode().splitlines()[-1] == "stopped True"
+    stick.run("code=0")
+    assert list(stick.temporary.iterdir()) == []
+
+
+def test_a_run_beside_another_takes_nothing_from_it(stick: Stick) -> None:
+    with waiting(stick) as process:
+        assert stick.run("code=0").returncode == 0
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=10)
+    assert out.decode().splitlines()[-1] == "stopped True"
+
+
+def test_what_only_looks_like_it_stays(stick: Stick) -> None:
+    """Not unpacked by a launcher: empty, a bundle, another's through a link, or by another name."""
+    bundle = shutil.copytree(stick.folder, stick.temporary / "vllm-airgap.run.aBundle789")
+    (bundle / "SHA256SUMS").touch()
+    (stick.temporary / "vllm-airgap.run.empty67890").mkdir()
+    shutil.copytree(stick.folder, stick.temporary / "vllm-airgap.2026111234")
+    (stick.temporary / "vllm-airgap.run.link567890").symlink_to("vllm-airgap.2026111234")
+    before = sorted(stick.temporary.rglob("*"))
+    assert stick.run("code=0").returncode == 0
+    assert sorted(stick.temporary.rglob("*")) == before
+
+
+def test_without_flock_it_runs_all_the_same(stick: Stick, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in "sh dash bash busybox cp env gzip id find mktemp rm sha256sum tar uname cmp".split():
+        if path := shutil.which(name):
+            (tools / name).symlink_to(path)
+    environment = {**stick.environment, "PATH": str(tools)}
+    command = (*stick.shell, stick.launcher, "code=20")
+    done = subprocess.run(command, env=environment, check=False, capture_output=True)
+    assert (done.returncode, done.stderr) == (20, b"")
 
 
 def test_the_program_can_ask(stick: Stick) -> None:

@@ -103,7 +103,7 @@ def test_differences_are_one_table_that_is_shown_as_it_is(pair: Pair) -> None:
     assert (found.name, found.level) == ("peer-differs", WARNING)
     report = Report("demo", "1", 1, "node1", "head", HERE, (found,))
     indent = " " * len("warning  peer-differs  ")
-    assert report.table()[:4] == (
+    assert report.table(118)[:4] == (
         "warning  peer-differs  the nodes differ in: driver",
         f"{indent}node              driver",
         f"{indent}10.0.0.1 (node1)  535.183.01",

@@ -1,6 +1,8 @@
 import json
 from dataclasses import replace
 
+import pytest
+
 from installer.preflight import Report
 from installer.preflight.finding import problem, warning
 from tests.fakes.preflight_document import read_document
@@ -17,7 +19,7 @@ def test_what_is_ignored_is_told_still_but_stops_nothing() -> None:
 
 
 def test_the_table_has_a_fix_below_each_finding_and_counts_at_its_end() -> None:
-    assert REPORT.table() == (
+    assert REPORT.table(118) == (
         "problem  space     /var has 12.0 GiB free, 44.1 GiB are needed",
         "                   fix: make room on /var",
         "ignored  ports     port 8000 is taken",
@@ -29,17 +31,25 @@ def test_the_table_has_a_fix_below_each_finding_and_counts_at_its_end() -> None:
 
 
 def test_nothing_found() -> None:
-    assert replace(REPORT, findings=()).table() == ("no problem found",)
+    assert replace(REPORT, findings=()).table(118) == ("no problem found",)
 
 
 def test_a_warning_that_is_ignored_is_counted_once() -> None:
-    assert replace(REPORT, ignored=frozenset({"hostname"})).table()[-1] == "2 problems, 1 ignored"
+    assert replace(REPORT, ignored=frozenset({"hostname"})).table(118)[-1] == "2 problems, 1 ignored"
 
 
-def test_long_lines_are_broken_between_words_and_stay_in_their_column() -> None:
-    long = replace(REPORT, findings=(problem("space", "word " * 60, "x"),)).table()
-    assert max(map(len, long)) <= 118
+@pytest.mark.parametrize("width", [60, 80, 118, 200])
+def test_long_lines_are_broken_between_words_and_stay_in_their_column(width: int) -> None:
+    long = replace(REPORT, findings=(problem("space", "word " * 100, "x"),)).table(width)
+    assert width - len("word ") <= max(map(len, long)) <= width
     assert [line[:16].strip() for line in long[1:4]] == ["", "", ""]
+
+
+def test_a_command_is_never_broken_within_a_word() -> None:
+    command = f"dnf remove kmod-nvidia-{'x' * 80} --set NCCL_SOCKET_IFNAME=eno1-vlan-17 /media/{'y' * 70}/install"
+    rows = replace(REPORT, findings=(problem("driver", "what", command),)).table(60)
+    assert " ".join(row.strip() for row in rows[1:-1]) == f"fix: {command}"
+    assert set(command.split()) <= {word for row in rows for word in row.split()}
 
 
 def test_the_document_keeps_to_its_schema() -> None:

@@ -1,0 +1,71 @@
+"""What a person can type on this node to run this program: by its name once it is installed, before that by a launcher.
+
+Hints and fixes name it as it will be. Here, and nowhere else, they are made to fit a node that has no such program.
+"""
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import click
+
+from installer.node import Node
+from installer.node.paths import PROGRAM
+from installer.survey import Survey
+
+# The launcher's and our names for the path by which it was started, and for what was typed behind --bundle.
+LAUNCHER_VARIABLE = "VLLM_AIRGAP_LAUNCHER"
+BUNDLE_VARIABLE = "VLLM_AIRGAP_BUNDLE"
+_ITSELF = "install"  # the command that a launcher needs no word for
+_NAMED = re.compile(
+    r"(?<![\w/.-])vllm-airgap (?:(?P<command>install|preflight|verify)(?: BUNDLE)?(?: --help)?|--help)(?![\w-])"
+)
+
+
+@dataclass(frozen=True)
+class Typed:
+    """``arguments`` begin with the command. ``launcher`` and ``bundle`` are "" where no launcher told them."""
+
+    arguments: Sequence[str]
+    launcher: str = ""
+    bundle: str = ""
+    commands: Mapping[str, click.Command] = field(default_factory=dict)
+
+    def fitting(self, hint: str, node: Node) -> str:
+        """``hint``, in words that work on ``node`` as it is now."""
+        return hint if node.at(PROGRAM).exists() else _NAMED.sub(self._by_launcher, hint)
+
+    def fitted(self, seen: Survey, node: Node) -> Survey:
+        """The same with the fix of each finding."""
+        findings = tuple(replace(found, fix=self.fitting(found.fix, node)) for found in seen.report.findings)
+        return replace(seen, report=replace(seen.report, findings=findings))
+
+    def _by_launcher(self, named: re.Match[str]) -> str:
+        command, wants_help = named["command"] or _ITSELF, "--help" in named[0]
+        place = ("--bundle", self.bundle) if self.bundle else ()
+        if not self.launcher and not wants_help:
+            place = ("--bundle", "FOLDER")
+        words = ("sh", self.launcher or "install", *place, *((command,) if command != _ITSELF else ()))
+        return shlex.join((*words, "--help") if wants_help else (*words, *self._carried(command)))
+
+    def _carried(self, command: str) -> tuple[str, ...]:
+        """The options typed now that ``command`` takes too: until the program is installed nothing remembers them."""
+        typed, wanted = self.commands.get(self.arguments[0] if self.arguments else ""), self.commands.get(command)
+        if typed is None or wanted is None:
+            return ()
+        taken = {parameter.name for parameter in wanted.params if isinstance(parameter, click.Option)}
+        try:
+            values, _, _ = typed.make_parser(click.Context(typed)).parse_args(list(self.arguments[1:]))
+        except click.UsageError:
+            return ()
+        carried = (found for found in typed.params if found.name in taken and found.name in values)
+        return tuple(word for found in carried for word in _words(found.opts[-1], values[str(found.name)]))
+
+
+def _words(option: str, value: object) -> tuple[str, ...]:
+    """As click's parser keeps it: a flag has True, what may come again a list."""
+    if value is True:
+        return (option,)
+    values = value if isinstance(value, list) else [value]
+    return tuple(word for each in values for word in (option, str(each)))

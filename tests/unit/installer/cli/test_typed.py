@@ -1,0 +1,87 @@
+"""Hints name what can be typed on this very node: the installed program, or else the launcher that was started."""
+
+from dataclasses import replace
+
+import pytest
+
+from installer.cli import main_group
+from installer.cli.typed import Typed
+from installer.node.paths import PROGRAM
+from installer.preflight.finding import problem
+from installer.survey import survey
+from tests.fakes.bundle import MadeBundle
+from tests.fakes.installing import HEAD
+from tests.fakes.node import FakeNode
+
+OPTIONS = ("--role", "head", "--nodes=10.0.0.1,10.0.0.2", "--trusted-key", "/root/release.pub", "--set", "port=9000")
+PLACED = "--role head --nodes 10.0.0.1,10.0.0.2 --set port=9000 --trusted-key /root/release.pub"
+COPY = Typed(("preflight", "/media/stick", *OPTIONS), "/root/install", "/media/stick", main_group.commands)
+INSTALL, PREFLIGHT = (
+    f"sh /root/install --bundle /media/stick {PLACED}",
+    (f"sh /root/install --bundle /media/stick preflight {PLACED}"),
+)
+
+
+@pytest.mark.parametrize(
+    ("hint", "fitting"),
+    [
+        ("vllm-airgap install --set max_model_len=4336", f"{INSTALL} --set max_model_len=4336"),
+        ("reboot, then vllm-airgap install", f"reboot, then {INSTALL}"),
+        ("then look again: vllm-airgap preflight", f"then look again: {PREFLIGHT}"),
+        ("vllm-airgap install BUNDLE takes it", f"{INSTALL} takes it"),
+        ("vllm-airgap install --help", "sh /root/install --bundle /media/stick --help"),
+        ("vllm-airgap preflight --help", "sh /root/install --bundle /media/stick preflight --help"),
+        ("vllm-airgap --help", "sh /root/install --bundle /media/stick --help"),
+        ("use the vllm-airgap that made this bundle", "use the vllm-airgap that made this bundle"),
+        ("systemctl restart vllm-airgap-node", "systemctl restart vllm-airgap-node"),
+        (f"type {PROGRAM} install", f"type {PROGRAM} install"),
+        ("", ""),
+    ],
+)
+def test_before_the_install_a_hint_names_the_launcher_with_what_was_typed(
+    node: FakeNode, hint: str, fitting: str
+) -> None:
+    assert COPY.fitting(hint, node) == fitting
+    node.place(PROGRAM, b"")
+    assert COPY.fitting(hint, node) == hint
+
+
+def test_a_launcher_in_its_bundle_needs_no_folder(node: FakeNode) -> None:
+    typed = replace(COPY, launcher="./install", bundle="")
+    assert typed.fitting("vllm-airgap install", node) == f"sh ./install {PLACED}"
+
+
+def test_where_nobody_knows_what_was_typed_words_stand_for_it(node: FakeNode) -> None:
+    assert Typed(()).fitting("vllm-airgap install", node) == "sh install --bundle FOLDER"
+    assert Typed(()).fitting("vllm-airgap --help", node) == "sh install --help"
+
+
+def test_what_a_command_does_not_take_is_not_carried_to_it(node: FakeNode) -> None:
+    looked = replace(COPY, arguments=("preflight", "/media/stick", "-o", "json", *OPTIONS, "--ignore-preflight", "shm"))
+    assert looked.fitting("vllm-airgap install", node) == INSTALL.replace(
+        "--trusted-key", "--ignore-preflight shm --trusted-key"
+    )
+    checked = replace(
+        COPY, arguments=("verify", "/media/stick", "--trusted-key", "a key", "--trust-on-first-use", "-q")
+    )
+    anchors = "--trusted-key 'a key' --trust-on-first-use"
+    assert checked.fitting("vllm-airgap install", node) == f"sh /root/install --bundle /media/stick {anchors} --quiet"
+    assert checked.fitting("vllm-airgap preflight", node).endswith(f" preflight {anchors}")
+
+
+def test_wrong_options_are_not_carried(node: FakeNode) -> None:
+    typed = replace(COPY, arguments=("install", "/media/stick", "--nonsense"))
+    assert typed.fitting("vllm-airgap install", node) == "sh /root/install --bundle /media/stick"
+
+
+def test_what_a_shell_would_take_apart_is_quoted(node: FakeNode) -> None:
+    typed = replace(COPY, launcher="my stick/install", bundle="", arguments=())
+    assert typed.fitting("vllm-airgap install", node) == "sh 'my stick/install'"
+
+
+def test_the_fixes_of_findings_are_told_so_too(node: FakeNode, made: MadeBundle) -> None:
+    with made.opened() as bundle:
+        seen = survey(node, bundle, HEAD, None)
+    found = problem("serve-plan", "does not fit", "vllm-airgap install --set max_model_len=1")
+    told = COPY.fitted(replace(seen, report=replace(seen.report, findings=(found,))), node)
+    assert [each.fix for each in told.report.findings] == [f"{INSTALL} --set max_model_len=1"]
