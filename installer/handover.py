@@ -10,7 +10,7 @@ from installer.errors import EnvironmentProblemError
 from installer.index.document import RUNTIME_NAME, File
 from installer.node.paths import TEMPORARY
 from installer.node.processes import run_here, run_in_our_place
-from installer.node.temporary import TemporaryFolder, make_temporary_folder
+from installer.node.temporary import TemporaryFolder, make_temporary_folder, remove_left_in
 from installer.trust.contents import hash_chunk
 from installer.trust.medium import open_file
 from installer.trust.opened import Bundle
@@ -39,7 +39,7 @@ def hand_over(bundle: Bundle, arguments: list[str], check: Callable[[], None]) -
 
 @contextmanager
 def _unpacked(bundle: Bundle, runtime: File) -> Iterator[TemporaryFolder]:
-    for place in (tempfile.gettempdir(), *TEMPORARY):
+    for place in _places():
         if temporary := _unpack_in(place, bundle, runtime):
             try:
                 yield temporary
@@ -49,6 +49,10 @@ def _unpacked(bundle: Bundle, runtime: File) -> Iterator[TemporaryFolder]:
     raise EnvironmentProblemError(
         "no temporary folder has room for 200 MB and lets programs run", hint="set TMPDIR to one that does"
     )
+
+
+def _places() -> tuple[str, ...]:
+    return (tempfile.gettempdir(), *TEMPORARY)
 
 
 def _unpack_in(place: str, bundle: Bundle, runtime: File) -> TemporaryFolder | None:
@@ -86,6 +90,12 @@ def _runs(folder: Path) -> bool:
         return run_here(command, environment) == 0
     except OSError:
         return False
+
+
+def remove_left_by_killed_runs() -> None:
+    """For one that was killed after its program was pinned, no other hand-over may ever come."""
+    for place in _places():
+        remove_left_in(place)
 
 
 def is_ours(own_digest: str | None, bundle: Bundle) -> bool:

@@ -5,7 +5,13 @@ import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from installer.handover import HANDOVER_VARIABLE, RUNTIME_VARIABLE, hand_over, is_ours
+from installer.handover import (
+    HANDOVER_VARIABLE,
+    RUNTIME_VARIABLE,
+    hand_over,
+    is_ours,
+    remove_left_by_killed_runs,
+)
 from installer.install import anchors_of, check_entrance, check_handover, own_runtime_digest, staged_bundle
 from installer.node import Node
 from installer.staging import file_digest
@@ -29,6 +35,7 @@ def enter(node: Node, bundle: Bundle, stop: StopRequest) -> None:
     if not is_ours(_own_digest(), bundle):
         check_handover(node, bundle, from_medium=came_with_medium)
         sys.exit(hand_over(bundle, sys.argv[1:], stop.check))
+    remove_left_by_killed_runs()
     check_entrance(node, bundle, from_medium=came_with_medium and HANDOVER_VARIABLE not in os.environ)
 
 

@@ -25,7 +25,7 @@ class TemporaryFolder:
 
 def make_temporary_folder(place: str) -> TemporaryFolder:
     """Raises OSError where there can be none. What killed runs left in ``place`` is gone afterwards."""
-    _remove_left_in(Path(place))
+    remove_left_in(place)
     path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
     lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     with suppress(OSError):  # a file system without locks: there nobody removes what is left, either
@@ -33,8 +33,8 @@ def make_temporary_folder(place: str) -> TemporaryFolder:
     return TemporaryFolder(path, lock)
 
 
-def _remove_left_in(place: Path) -> None:
-    for left in place.glob(f"{_PREFIX}*"):
+def remove_left_in(place: str) -> None:
+    for left in Path(place).glob(f"{_PREFIX}*"):
         with suppress(OSError):
             _remove_unless_locked(left)
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from testbed import inputs
 from testbed.commands import TestbedError
 from testbed.host_docker import HostDocker
-from testbed.network import Network
 from testbed.nodes import ENVIRONMENT
-from testbed.site import Site, standing
+from testbed.site import Site
 
 BUILD = Path(__file__).parents[2] / "build"
 
@@ -39,9 +38,9 @@ def parser() -> argparse.ArgumentParser:
     entering.add_argument("name")
     entering.add_argument("command", nargs=argparse.REMAINDER)
     entering.set_defaults(run=lambda chosen: enter(chosen.site, chosen.name, tuple(chosen.command)))
-    stopping = actions.add_parser("down", help="shut the nodes down; their files stay until clean")
+    stopping = actions.add_parser("down", help="switch the nodes off, remove them and their network")
     stopping.set_defaults(run=lambda chosen: down(chosen.site))
-    cleaning = actions.add_parser("clean", help="remove nodes and network, stop the host's dockerd; the inputs stay")
+    cleaning = actions.add_parser("clean", help="the same, and stop the host's dockerd; the inputs stay")
     cleaning.set_defaults(run=lambda chosen: clean(chosen.site))
     return whole
 
@@ -69,13 +68,12 @@ def enter(prefix: str, name: str, command: tuple[str, ...]) -> None:
 
 
 def down(prefix: str) -> None:
-    for node in standing(BUILD, Network(prefix)):
-        node.shut_down()
+    Site(BUILD, prefix, ()).remove()
 
 
 def clean(prefix: str) -> None:
-    Site(BUILD, prefix, ()).remove()
-    HostDocker(BUILD).stop()
+    down(prefix)
+    HostDocker(BUILD).stop_unused()
 
 
 if __name__ == "__main__":

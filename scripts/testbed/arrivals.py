@@ -1,9 +1,7 @@
-"""arrivals.py FILE: writes a line for each IPv4 packet that comes in at eth0; runs in the outside's namespace."""
+"""Prints a line for each IPv4 packet that comes in at eth0; runs in the outside's namespace."""
 
 import contextlib
 import socket
-import sys
-from pathlib import Path
 
 IPV4 = 0x0800
 NAMES = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp"}
@@ -21,18 +19,15 @@ def describe(packet: bytes) -> str:
     return f"{NAMES.get(protocol, protocol)} {source} -> {target}{port}{question}"
 
 
-def main(target: Path) -> None:
-    with (
-        socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(IPV4)) as wire,
-        target.open("w", buffering=1) as log,
-    ):
+def main() -> None:
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(IPV4)) as wire:
         wire.bind(("eth0", IPV4))
         with contextlib.suppress(OSError):  # eth0 is gone, and with it the network
             while True:
                 packet, sender = wire.recvfrom(2048)
                 if sender[2] in {socket.PACKET_HOST, socket.PACKET_BROADCAST, socket.PACKET_MULTICAST}:
-                    log.write(f"{describe(packet)}\n")
+                    print(describe(packet), flush=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

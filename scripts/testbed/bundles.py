@@ -90,10 +90,14 @@ def make_key(folder: Path, name: str) -> Path:
 
 def build(inputs: Inputs, docker: HostDocker, folder: Path, wish: Wish) -> Release:
     """Into ``folder``/bundle, with a key of its own beside it."""
-    key = make_key(folder, "release")
-    description = folder / MANIFEST
+    return build_by(make_key(folder, "release"), inputs, docker, folder / "bundle", wish)
+
+
+def build_by(key: Path, inputs: Inputs, docker: HostDocker, bundle: Path, wish: Wish) -> Release:
+    """Into ``bundle``, with its manifest beside it."""
+    description = bundle.with_name(MANIFEST)
     description.write_text(manifest(inputs, wish))
-    return build_described(description, docker, folder / "bundle", key)
+    return build_described(description, docker, bundle, key)
 
 
 def build_described(description: Path, docker: HostDocker, bundle: Path, key: Path, product: Path = ROOT) -> Release:

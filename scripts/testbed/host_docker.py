@@ -92,6 +92,12 @@ class HostDocker:
             if pidfile.exists():
                 self._end(pidfile)
 
+    def stop_unused(self) -> None:
+        """What a killed run left; while somebody is inside, it is theirs."""
+        if self.folder.exists():
+            with self._alone(), (self.folder / "users").open("w") as users:
+                self._leave(users)
+
     def run(self, *arguments: str, stdin: IO[bytes] | None = None) -> str:
         """``docker ARGUMENTS`` and its standard output."""
         command = (str(self.programs / "usr/bin/docker"), "--host", self.address, *arguments)

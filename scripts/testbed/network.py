@@ -3,7 +3,6 @@
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from testbed.commands import run
 
@@ -19,13 +18,6 @@ class Network:
     """
 
     prefix: str
-
-    def __enter__(self) -> Self:
-        self.create()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.remove()
 
     def namespace(self, machine: str) -> str:
         return f"{self.prefix}-{machine}"

@@ -21,6 +21,7 @@ GLIBC = ("2.2.5", "2.3", "2.3.4", "2.4", "2.7", "2.14", "2.17", "2.28", "2.33", 
 PCI_SLOT = "0000:00:1e.0"
 PCI_GPU = f"PCI_CLASS=30200\nPCI_ID=10DE:1EB8\nPCI_SLOT_NAME={PCI_SLOT}\n"  # a T4
 BUILD_TOOLS = ("gcc", "make", "ld")  # what a driver builds its module with
+LIBELF = "usr/include/libelf.h"  # and this, by kernels 4.15 to 5.18: the host's may be one
 PRETENDED = '#!/bin/sh\necho "$0: pretended: nothing is built here" >&2\nexit 1\n'
 SCRIPTS = ("open-mounts", "pretended-hardware")
 MACHINE_UNIT = """\
@@ -72,6 +73,7 @@ def add_gpu(root: Path) -> None:
 def add_build_tools(root: Path) -> None:
     for name in BUILD_TOOLS:
         place_program(root / "usr/bin" / name, PRETENDED)
+    (root / LIBELF).write_text("/* pretended: nothing is built here */\n")
     place_program(root / "usr/sbin/update-initramfs", (SOURCES / "update-initramfs").read_text())
 
 

@@ -17,6 +17,7 @@ from testbed.outside import ADDRESS, Outside
 BOOT_SECONDS = 120
 OFF_SECONDS = 90
 MEDIUM = PurePosixPath("/media/usb")
+NSPAWN = Path("/run/systemd/nspawn")  # where it keeps something of each machine, and leaves it
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -25,7 +26,7 @@ ENVIRONMENT = {
 
 
 class Node:
-    """``create`` once, then ``boot`` and ``power_off`` or ``shut_down`` as often as wanted, ``remove`` at last."""
+    """``create`` once, then ``boot`` and ``power_off`` as often as wanted, ``remove`` at last."""
 
     def __init__(
         self, name: str, address: str, network: Network, *, build: Path, outside: Outside | None = None
@@ -84,15 +85,8 @@ class Node:
         self._reap()
         self.network.detach(self.name)
 
-    def shut_down(self) -> None:
-        """Every unit is stopped first, as on ``poweroff``."""
-        leader = self._find_leader()
-        if leader is not None:
-            os.kill(leader, signal.SIGRTMIN + 4)  # systemd's name for it: start poweroff.target
-        self.wait_until_off()
-
     def wait_until_off(self) -> None:
-        """It goes off by itself, also for a reboot that something in it asked for: then ``boot`` is the caller's."""
+        """It goes off by itself, or for a reboot that something in it asked for: then ``boot`` is the caller's."""
         deadline = time.monotonic() + OFF_SECONDS
         while self.is_on():
             if time.monotonic() > deadline:
@@ -102,6 +96,7 @@ class Node:
 
     def remove(self) -> None:
         self.power_off()
+        self._forget_machine()
         run("rm", "--recursive", "--force", str(self.folder))  # a third faster than shutil
 
     def run(
@@ -158,6 +153,14 @@ class Node:
         if found is None:
             raise TestbedError(f"{self.name} is off\n{self._console_end()}")
         return found
+
+    def _forget_machine(self) -> None:
+        propagate = NSPAWN / "propagate" / self.network.namespace(self.name)
+        if propagate.exists():
+            propagate.rmdir()
+        if self.root.exists():
+            root = self.root.stat()
+            (NSPAWN / f"locks/inode-{root.st_dev}:{root.st_ino}").unlink(missing_ok=True)
 
     def _machine(self) -> tuple[str, ...]:
         return (

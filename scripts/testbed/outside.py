@@ -3,9 +3,9 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Self
 
 from testbed import network
+from testbed.cgroups import ControlGroup
 from testbed.network import Network
 
 MACHINE = "outside"
@@ -25,14 +25,8 @@ class Outside:
     def __init__(self, own: Network, *, build: Path) -> None:
         self.network = own
         self._log = build.absolute() / f"nodes/{own.namespace(MACHINE)}.arrivals"
+        self._cgroup = ControlGroup(f"testbed-{own.namespace(MACHINE)}")
         self._writer: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        self.create()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.remove()
 
     def create(self) -> None:
         self.remove()
@@ -40,13 +34,21 @@ class Outside:
         for program in ("iptables", "ip6tables"):
             self._run(program, "--table", "raw", "--append", "PREROUTING", "--in-interface", "eth0", "--jump", "DROP")
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        writing = (sys.executable, "-I", str(ARRIVALS), str(self._log))
-        self._writer = subprocess.Popen(network.inside(self.network.namespace(MACHINE), *writing))
+        self._cgroup.create()
+        writing = network.inside(self.network.namespace(MACHINE), sys.executable, "-I", str(ARRIVALS))
+        with self._log.open("wb") as log:  # and nothing of whoever creates it: it may outlive that
+            self._writer = subprocess.Popen(
+                self._cgroup.entering(*writing),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
     def remove(self) -> None:
-        """The writer of an earlier run ends by itself: its eth0 goes."""
+        """With its writer, also that of an earlier run."""
+        self._cgroup.remove()
         if self._writer:
-            self._writer.kill()
             self._writer.wait()
             self._writer = None
         self.network.detach(MACHINE)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from testbed import bundles, inputs
+from testbed import bundles, cluster, inputs
 from testbed.bundles import Release, Wish
 from testbed.host_docker import HostDocker
 from testbed.inputs import Inputs
@@ -60,3 +60,10 @@ def head(site: Site) -> Node:
 @pytest.fixture(scope="module")
 def worker(site: Site) -> Node:
     return site.nodes["worker"]
+
+
+@pytest.fixture(scope="module")
+def nodes_are_on(made: Inputs, release: Release, head: Node, worker: Node) -> None:
+    """Fresh ones, with the bundle on the medium and nothing installed."""
+    for node in (head, worker):
+        cluster.start(node, made.node_root, release)

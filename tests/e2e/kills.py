@@ -47,3 +47,8 @@ def begun(node: Node) -> list[str]:
         return []
     lines = [line for line in journal.read_text().splitlines() if line.endswith("}")]
     return [entry["step"] for entry in map(json.loads, lines) if entry["event"] == "begin"]
+
+
+def unpacked(node: Node) -> str:
+    """Where a program of the bundle was unpacked for one run, which the next run removes if that one was killed."""
+    return node.run("find", "/tmp", "/var/tmp", "/run", "-maxdepth", "1", "-name", "vllm-airgap.*.*").stdout  # noqa: S108

@@ -7,7 +7,7 @@ from testbed.inputs import Inputs
 from testbed.nodes import Node
 from testbed.trees import RESTLESS
 
-from tests.e2e.kills import JOURNAL, kill_in_every_step
+from tests.e2e.kills import JOURNAL, kill_in_every_step, unpacked
 
 # What tells of the way and not of where it led, and what is random on every machine.
 WAY = (JOURNAL, "/var/lib/vllm-airgap/former", "/var/lib/vllm-airgap/receipts")
@@ -38,3 +38,4 @@ def test_killed_in_every_step_it_ends_in_the_same_state(
     assert len(killed) >= 12
     assert "done" not in cluster.install(worker, *OPTIONS)
     assert _state(worker) == straight
+    assert unpacked(worker) == ""

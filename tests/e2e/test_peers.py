@@ -1,12 +1,12 @@
 """Preflight between two real nodes that have nothing yet: one answers with `--listen`, the other looks."""
 
 import os
-import shutil
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from testbed import bundles, cluster
+from testbed import bundles
 from testbed.bundles import Release, Wish
 from testbed.host_docker import HostDocker
 from testbed.inputs import Inputs
@@ -32,30 +32,14 @@ OF_RAY = "6379-6384, 20000, 20500, 20999, 52365"
 FREE = "freely chosen ports, as NCCL and Gloo take them, are closed"
 
 
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    with Site(BUILD, "peers", ("head", "worker")) as site:
-        yield site
-
-
 @pytest.fixture(scope="module", autouse=True)
-def _nodes_are_on(made: Inputs, release: Release, head: Node, worker: Node) -> None:
-    for node in (head, worker):
-        cluster.start(node, made.node_root, release)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _wide(made: Inputs, release: Release, _nodes_are_on: None, head: Node) -> None:
+def _wide(made: Inputs, release: Release, bundles_folder: Path, head: Node, nodes_are_on: None) -> None:
     """The head also has another bundle by the same makers, for nodes with two GPUs."""
-    folder = BUILD / "e2e" / "wide-release"
+    folder = bundles_folder / "wide-release"
     bundles.clear(folder)
     folder.mkdir(parents=True)
-    for path in (release.key, release.public_key):
-        shutil.copy(path, folder)
-    description = folder / bundles.MANIFEST
-    description.write_text(bundles.manifest(made, Wish(name="wide", gpus_per_node=2)))
-    bundles.build_described(description, HostDocker(BUILD), folder / "wide", folder / release.key.name)
-    head.carry(folder / "wide")
+    wide = Wish(name="wide", gpus_per_node=2)
+    head.carry(bundles.build_by(release.key, made, HostDocker(BUILD), folder / "wide", wide).bundle)
 
 
 @pytest.fixture(scope="module")

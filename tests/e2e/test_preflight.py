@@ -1,19 +1,14 @@
 """Preflight on real nodes: each check says what is wrong, and says it no more when that is mended; told in order."""
 
-from collections.abc import Iterator
-
 import pytest
 from testbed import cluster
-from testbed.bundles import Release
-from testbed.inputs import Inputs
 from testbed.nodes import Node
-from testbed.site import Site
 
 from tests.e2e.attempts import attempt, copies
-from tests.e2e.conftest import BUILD
 from tests.e2e.preflights import INSTALLED, assert_only, assert_told, carried, condition, look, until
 from tests.e2e.troubles import HEAD, LATER_TROUBLES, NO_COMPILER, TROUBLES, WORKER, Trouble
 
+pytestmark = pytest.mark.usefixtures("nodes_are_on")
 EVERYONE = ("--nodes", f"{HEAD},{WORKER}")
 AS_HEAD = (*carried(), "--role", "head", *EVERYONE)
 ALONE = (*carried(), "--role", "head", "--node-ip", HEAD)
@@ -25,18 +20,6 @@ USUAL = {"container", "peers-not-probed"}
 USUAL_LATER = {*USUAL, "serve-plan"}
 OWN = ("/boot", "/etc", "/opt", "/root", "/tmp", "/usr", "/var/lib/vllm-airgap")  # noqa: S108  # the node's
 DROP = "INPUT -p tcp --syn -j DROP"
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    with Site(BUILD, "pre", ("head", "worker")) as site:
-        yield site
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _nodes_are_on(made: Inputs, release: Release, head: Node, worker: Node) -> None:
-    for node in (head, worker):
-        cluster.start(node, made.node_root, release)
 
 
 def test_it_takes_seconds_and_changes_nothing(head: Node) -> None:

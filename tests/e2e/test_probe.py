@@ -14,6 +14,7 @@ from testbed.site import Site
 
 from tests.e2e.conftest import BUILD
 from tests.e2e.preflights import condition
+from tests.e2e.troubles import NO_COMPILER
 
 SHELLS = {"head": "dash", "worker": "bash"}
 SITE_JSON = "/root/site.json"
@@ -72,7 +73,7 @@ def test_what_preflight_would_find_there_is_found_here(
     site: Site, script: str, release: Release, tmp_path: Path
 ) -> None:
     head, worker = site.nodes.values()
-    with condition(worker, "mv /usr/bin/gcc /run/gcc", "mv /run/gcc /usr/bin/gcc"):
+    with condition(worker, *NO_COMPILER):
         probed = _probe(worker, script, tmp_path)
     with pytest.raises(CommandError) as caught:
         _lint(release, _probe(head, script, tmp_path), probed)

@@ -5,19 +5,13 @@ import time
 
 import pytest
 from testbed import cluster
-from testbed.bundles import MODEL, Release
+from testbed.bundles import MODEL
 from testbed.commands import run
-from testbed.inputs import Inputs
 from testbed.nodes import Node
 
+pytestmark = pytest.mark.usefixtures("nodes_are_on")
 OWN = ("/etc", "/opt", "/usr", "/var/lib/vllm-airgap")
 SECOND_INSTALL_SECONDS = 10
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _nodes_are_on(made: Inputs, release: Release, head: Node, worker: Node) -> None:
-    for node in (head, worker):
-        cluster.start(node, made.node_root, release)
 
 
 def _options(node: Node, head: Node, worker: Node) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from testbed.inputs import Inputs
 from testbed.nodes import Node
 
 from tests.e2e.conftest import BUILD
-from tests.e2e.kills import kill_at, kill_in_every_step
+from tests.e2e.kills import kill_at, kill_in_every_step, unpacked
 
 OWN = ("/etc", "/opt", "/usr/local", "/tmp", "/var/lib/vllm-airgap")  # noqa: S108  # the node's
 CACHE = "/var/lib/vllm-airgap/cache"  # the running server's
@@ -118,6 +118,7 @@ def test_killed_in_every_step_the_upgrade_ends_well(made: Inputs, worker: Node, 
         "cluster node",
     ]
     assert worker.run("find", "/etc", "/opt", "/usr", "/var/lib/vllm-airgap", *HALF_DONE).stdout == ""
+    assert unpacked(worker) == ""
 
 
 def test_the_api_answers_with_the_new_setting(head: Node, worker: Node) -> None:

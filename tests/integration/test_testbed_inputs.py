@@ -14,7 +14,9 @@ import pytest
 from testbed import inputs
 from testbed.host_docker import HostDocker
 
+from installer.facts.driver import gather_driver
 from installer.facts.gpus import read_brand
+from installer.node import Node
 
 BUILD = Path(__file__).parents[2] / "build"
 NEEDED = (
@@ -228,6 +230,10 @@ def test_node_has_systemd_and_rpm_but_neither_python_nor_docker(made: inputs.Inp
     assert {"systemctl", "rpm", "tar", "gzip", "sha256sum", "openssl"} <= set(os.listdir(programs))
     assert not [path.name for path in programs.iterdir() if path.name.startswith(("python", "docker"))]
     assert stat.S_IMODE(made.node_root.stat().st_mode) == 0o755
+
+
+def test_node_has_what_some_hosts_kernels_are_built_with(made: inputs.Inputs) -> None:
+    assert gather_driver(Node(made.node_root), os.uname().release).libelf
 
 
 def test_what_is_made_is_not_made_again(made: inputs.Inputs) -> None:

@@ -9,7 +9,7 @@ from typing import NoReturn
 import pytest
 
 from installer.errors import DamagedError, EnvironmentProblemError
-from installer.handover import HANDOVER_VARIABLE, RUNTIME_VARIABLE, hand_over, is_ours
+from installer.handover import HANDOVER_VARIABLE, RUNTIME_VARIABLE, hand_over, is_ours, remove_left_by_killed_runs
 from installer.index.document import File
 from installer.node.temporary import make_temporary_folder
 from installer.stop_request import InterruptedRunError
@@ -81,13 +81,23 @@ def test_nothing_is_left_of_it(newer: MadeBundle, temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
-def test_what_a_killed_run_left_goes_with_the_next(newer: MadeBundle, temporary: Path) -> None:
+def leave_as_a_killed_run(temporary: Path) -> None:
     """It held the folder; nobody does now."""
     killed = make_temporary_folder(str(temporary))
     (killed.path / "runtime.tar.gz").touch()
     os.close(killed.lock)
+
+
+def test_what_a_killed_run_left_goes_with_the_next(newer: MadeBundle, temporary: Path) -> None:
+    leave_as_a_killed_run(temporary)
     with newer.opened() as bundle:
         hand_over(bundle, ["install"], go_on)
+    assert list(temporary.iterdir()) == []
+
+
+def test_it_also_goes_where_nothing_is_handed_over_any_more(temporary: Path) -> None:
+    leave_as_a_killed_run(temporary)
+    remove_left_by_killed_runs()
     assert list(temporary.iterdir()) == []
 
 
