@@ -16,7 +16,7 @@ from installer.index.settings import PEER_PORT
 from installer.needs import needs
 from installer.node import Node
 from installer.node.paths import BINARIES, ETC, MODELS, OPT, STATE, UNITS
-from installer.peers.doors import opened, standing
+from installer.peers.doors import fitting
 from installer.peers.findings import look_between
 from installer.peers.identity import identity_of
 from installer.peers.probe import ask_identity
@@ -183,11 +183,10 @@ def _look(node: Node, facts: Facts) -> LastLook:
 
 def _with_peers(node: Node, at: Situation, config: NodeConfig) -> Situation:
     own = identity_of(config, at.facts.network, at.facts.gpus, node.date())
-    doors = standing if at.cluster_runs else opened
     is_taken = any(listener.port == PEER_PORT for listener in at.facts.network.listeners)
     return replace(
         at,
-        peers=look_between(node, own, config.peers, config.cluster.nodes, lambda: doors(node, config)),
+        peers=look_between(node, own, config.peers, config.cluster.nodes, lambda: fitting(node, config)),
         answers_peers=is_taken and ask_identity(node, own.ip, own.ip).identity is not None,
     )
 

@@ -107,8 +107,13 @@ def stop_cluster(node: Node) -> None:
 
 def stop_unit(node: Node, unit: str) -> None:
     """Until it has ended: it may be about to start again, or be ending since an earlier run asked for it."""
-    if node.ask("systemctl", "is-active", unit).stdout.strip() in _NOT_ENDED:
+    if is_at_work(node, unit):
         node.run("systemctl", "stop", unit)
+
+
+def is_at_work(node: Node, unit: str) -> bool:
+    """It runs, or waits, or is about to start again."""
+    return node.ask("systemctl", "is-active", unit).stdout.strip() in _NOT_ENDED
 
 
 def remove_unit(node: Node, unit: str) -> None:

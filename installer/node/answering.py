@@ -1,7 +1,6 @@
 """A door at which other nodes may ask one thing each: nobody can keep it busy, fill it, or make it wait for long."""
 
 import socket
-import struct
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -9,11 +8,12 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from threading import Lock, Thread
 
+from installer.node.calls import RESET
+
 # The question without its end of line, and the address it came from; what is opened for an answer ends with it.
 Answer = Callable[[bytes, str], AbstractContextManager[bytes]]
 _LOOK_UP = 0.5  # seconds between two looks at whether to go on
 _BACKLOG = 64
-_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: whoever is turned away leaves no TIME_WAIT behind
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def _take_one(door: socket.socket, calls: "_Calls") -> None:
         time.sleep(_LOOK_UP)
         return
     if not calls.begin(call, source):
-        call.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        call.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         call.close()
 
 

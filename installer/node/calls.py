@@ -2,16 +2,21 @@
 
 import errno
 import socket
+import struct
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from selectors import EVENT_READ, DefaultSelector
+from threading import Thread
 
 OPEN, REFUSED, REJECTED, SILENT, BROKEN, LATE = "open", "refused", "rejected", "silent", "broken", "late"
 _REJECTIONS = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM)  # what ICMP becomes, connect(2)
 _CONNECT_SECONDS = 1.2  # Linux sends a lost SYN again after 1 s
-_KNOCKS = 128  # that a door takes before it is closed: as many as older kernels allow (net.core.somaxconn)
+# SO_LINGER: whoever is turned away leaves no TIME_WAIT behind, in which nobody else could have the port.
+RESET = struct.pack("ii", 1, 0)
+_KNOCKS = 128  # at the same moment; older kernels allow no more (net.core.somaxconn)
 _AT_ONCE = 16  # knocks
 _ANY = 0  # the port for which the kernel chooses one
 _TRIES = 100  # of them
@@ -27,6 +32,11 @@ class Knock:
 
     state: str
     why: str = ""
+
+    @property
+    def got_through(self) -> bool:
+        """Also where whoever is there hangs up at once."""
+        return self.state in (OPEN, BROKEN)
 
 
 class NoAnswerError(Exception):
@@ -87,17 +97,51 @@ def asked(route: Route, question: bytes, largest: int, seconds: float) -> Iterat
 def open_ports(ip: str, wanted: Iterable[int], free: int, avoid: Iterable[int]) -> Iterator[tuple[int, ...]]:
     """Those ``wanted`` that nobody has, and behind them ``free`` ports that the kernel chooses, none of ``avoid``.
 
-    At this address alone, and none where this machine does not have it. The kernel itself takes the calls, nobody
-    reads them.
+    At this address alone, and none where this machine does not have it. Whoever knocks is hung up on.
     """
     with ExitStack() as stack:
         doors = (*(_door_at(ip, port) for port in wanted), *(_any_door(ip, avoid) for _ in range(free)))
-        yield tuple(stack.enter_context(door).getsockname()[1] for door in doors if door)
+        opened = [stack.enter_context(door) for door in doors if door]
+        stack.enter_context(_hanging_up(opened))
+        yield tuple(door.getsockname()[1] for door in opened)
+
+
+@contextmanager
+def _hanging_up(doors: Sequence[socket.socket]) -> Iterator[None]:
+    """On all who knock, or a door that stays open for long has no room for one more."""
+    by_number = {door.fileno(): door for door in doors}
+    ours, theirs = socket.socketpair()
+
+    def hang_up() -> None:
+        with DefaultSelector() as calls:
+            for number in (*by_number, theirs.fileno()):
+                calls.register(number, EVENT_READ)
+            while theirs.fileno() not in (ready := [key.fd for key, _ in calls.select()]):
+                for number in ready:
+                    _hang_up(by_number[number])
+
+    thread = Thread(target=hang_up, daemon=True)
+    with ours, theirs:
+        thread.start()
+        try:
+            yield
+        finally:
+            ours.shutdown(socket.SHUT_WR)
+            thread.join()
+
+
+def _hang_up(door: socket.socket) -> None:
+    with suppress(OSError):  # gone again
+        call, _ = door.accept()
+        call.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        call.close()
 
 
 def _door_at(ip: str, port: int) -> socket.socket | None:
     with suppress(OSError):
-        return socket.create_server((ip, port), backlog=_KNOCKS)
+        door = socket.create_server((ip, port), backlog=_KNOCKS)
+        door.settimeout(0)
+        return door
     return None
 
 
@@ -115,6 +159,8 @@ def _connected(route: Route) -> socket.socket:
         return socket.create_connection((route.host, route.port), _CONNECT_SECONDS, (route.source, 0))
     except ConnectionRefusedError as error:
         raise NoAnswerError(Knock(REFUSED, str(error.strerror))) from None
+    except ConnectionResetError as error:
+        raise NoAnswerError(Knock(BROKEN, str(error.strerror))) from None
     except OSError as error:
         if error.errno in _REJECTIONS:
             raise NoAnswerError(Knock(REJECTED, str(error.strerror))) from None

@@ -10,7 +10,9 @@ from installer.index.cluster_ports import named_ports, probed_ports, some_worker
 from installer.index.settings import FIXED_PORTS
 from installer.node import Node
 from installer.settings import NodeConfig
+from installer.systemd import CLUSTER_UNITS, is_at_work
 
+_EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  # as a listener's
 _FREE = 3  # ports that the kernel chooses, as it does for NCCL and Gloo
 
 
@@ -40,14 +42,24 @@ def opened(node: Node, config: NodeConfig) -> Iterator[Doors]:
 def standing(node: Node, config: NodeConfig) -> Iterator[Doors]:
     """For a node whose cluster may start at any time: where it listens already.
 
+    Those that listen on the node's address alone are left out. They may be such as this node opened for a moment, to
+    look at its peers; of Ray (seen with 2.60) only the agents do so, 6382 and 52365.
+
     Ports of workers are opened here too. Ray tries whether one is free before it gives it to a worker, and takes the
     next (WorkerPool::GetNextFreePort).
     """
     with _open(node, config, some_worker_ports(config.cluster)) as doors:
-        at = ("0.0.0.0", "::", config.node_ip)  # noqa: S104  # every address, as a listener's
-        there = {found.port for found in listeners(node) if found.address in at}
+        there = {found.port for found in listeners(node) if found.address in _EVERY_ADDRESS}
         named = named_ports(config.cluster, is_head=config.is_head)
         yield Doors((*(port for port in named if port in there), *doors.named), doors.free)
+
+
+@contextmanager
+def fitting(node: Node, config: NodeConfig) -> Iterator[Doors]:
+    """For a node of which nobody knows whether its units wait, or are about to start a cluster."""
+    opening = standing if any(is_at_work(node, unit) for unit in CLUSTER_UNITS) else opened
+    with opening(node, config) as doors:
+        yield doors
 
 
 class Shared:

@@ -28,10 +28,13 @@ def head_missing(node: Node, config: NodeConfig) -> str | None:
 
 
 def cut_off(node: Node, config: NodeConfig) -> str | None:
-    """What does not get through between this worker and the others that answer, or None: NCCL connects them too."""
+    """What does not get through between this worker and the others, or None: NCCL connects all with all.
+
+    Those on which nobody answers are not waited for: they wait, and look, when they come.
+    """
     others = [peer for peer in config.peers if peer != config.head]
     probes = probe_all(node, config.node_ip, others, lambda: opened(node, config))
-    blocks = [block for found in probes if found.identity is not None for block in found.blocks]
+    blocks = [block for found in probes for block in found.blocks]
     return _told(blocks) if blocks else None
 
 

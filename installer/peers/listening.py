@@ -5,7 +5,7 @@ from collections.abc import Callable
 from installer.errors import EnvironmentProblemError
 from installer.index.settings import PEER_PORT
 from installer.node import Node
-from installer.peers.doors import Shared, opened
+from installer.peers.doors import Shared, fitting
 from installer.peers.identity import identify
 from installer.peers.probe import ask_identity
 from installer.peers.responder import LIMITS, responder_of
@@ -27,7 +27,7 @@ def listen(node: Node, config: NodeConfig, tell: Callable[[str], None], asked_to
     if ask_identity(node, config.node_ip, config.node_ip).identity is not None:
         tell(f"{config.node_ip}:{PEER_PORT} answers already: the cluster's unit on this node, or another --listen")
         return
-    responder = responder_of(node, config, identify(node, config), Shared(lambda: opened(node, config)), told)
+    responder = responder_of(node, config, identify(node, config), Shared(lambda: fitting(node, config)), told)
     tell(f"answering at {config.node_ip}:{PEER_PORT} for {LONGEST // 3600} hours, Ctrl-C ends it")
     try:
         node.answer_calls(

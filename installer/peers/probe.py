@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from installer.errors import AirgapError
 from installer.index.settings import PEER_PORT
@@ -59,14 +59,34 @@ class Probe:
 
 
 def probe_all(node: Node, own: str, peers: Sequence[str], opening: Opening) -> tuple[Probe, ...]:
-    """So many at once take as long as the slowest. They share our own ports, which take no more knocks than that."""
-    turns = (peers[first : first + _AT_ONCE] for first in range(0, len(peers), _AT_ONCE))
-    return tuple(found for some in turns for found in _probe_some(node, own, some, opening))
+    """So many at once take as long as the slowest.
+
+    What is closed is looked at twice: a port may have been closed just now by whoever had it, as Ray when it restarts.
+    """
+    found = _probe_once(node, own, peers, opening)
+    again = {one.peer: one for one in _probe_once(node, own, [one.peer for one in found if one.blocks], opening)}
+    return tuple(_closed_twice(one, again.get(one.peer, one)) for one in found)
 
 
-def _probe_some(node: Node, own: str, peers: Sequence[str], opening: Opening) -> Iterator[Probe]:
-    with opening() as doors, ThreadPoolExecutor(max_workers=len(peers)) as pool:
-        yield from pool.map(lambda peer: _probe(node, own, peer, doors), peers)
+def _probe_once(node: Node, own: str, peers: Sequence[str], opening: Opening) -> tuple[Probe, ...]:
+    if not peers:
+        return ()
+    with opening() as doors, ThreadPoolExecutor(max_workers=min(len(peers), _AT_ONCE)) as pool:
+        return tuple(pool.map(lambda peer: _probe(node, own, peer, doors), peers))
+
+
+def _closed_twice(first: Probe, second: Probe) -> Probe:
+    return replace(second, blocks=tuple(both for block in first.blocks for both in _in_both(block, second.blocks)))
+
+
+def _in_both(block: Block, others: Sequence[Block]) -> Iterator[Block]:
+    """Free ports are others each time."""
+    for other in others:
+        if (other.source, other.target, other.kind) == (block.source, block.target, block.kind):
+            named = tuple(port for port in other.named if port in block.named)
+            free = other.free if block.free else ()
+            if block.kind != PORTS or named or free:
+                yield replace(other, named=named, free=free)
 
 
 def _probe(node: Node, own: str, peer: str, doors: Doors) -> Probe:
@@ -107,7 +127,7 @@ def _out(node: Node, own: str, peer: str) -> Iterator[Block]:
         answer = _answer(heard)
         doors = Doors(read_ports(answer, "named"), read_ports(answer, "free"))
         knocks = node.knock_all(own, peer, doors.all)
-    reached = (port for port, knock in zip(doors.all, knocks, strict=True) if knock.state == IS_OPEN)
+    reached = (port for port, knock in zip(doors.all, knocks, strict=True) if knock.got_through)
     yield from _closed(own, peer, doors, frozenset(reached))
 
 

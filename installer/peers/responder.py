@@ -8,7 +8,6 @@ from installer.errors import MalformedError
 from installer.index.settings import PEER_PORT
 from installer.node import Node
 from installer.node.answering import Limits
-from installer.node.calls import OPEN as IS_OPEN
 from installer.peers.doors import Opening
 from installer.peers.identity import Identity
 from installer.peers.questions import (
@@ -70,7 +69,7 @@ class Responder:
 
     def _reached(self, source: str, ports: tuple[int, ...]) -> Iterator[int]:
         knocks = self.node.knock_all(self.identity.ip, source, ports)
-        return (port for port, knock in zip(ports, knocks, strict=True) if knock.state == IS_OPEN)
+        return (port for port, knock in zip(ports, knocks, strict=True) if knock.got_through)
 
 
 def responder_of(

@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from installer.node import Node
@@ -58,11 +58,14 @@ class NetworkedNode(Node):
         with self.network.asked(route, question, largest) as heard:
             yield heard
 
-    def open_ports(
-        self, ip: str, wanted: Iterable[int], free: int, avoid: Iterable[int]
-    ) -> AbstractContextManager[tuple[int, ...]]:
+    @contextmanager
+    def open_ports(self, ip: str, wanted: Iterable[int], free: int, avoid: Iterable[int]) -> Iterator[tuple[int, ...]]:
         assert ip == self.ip
-        return self.network.open_ports(ip, wanted, free, avoid)
+        before = self.linux.listeners
+        with self.network.open_ports(ip, wanted, free, avoid) as ports:
+            self.linux.listeners = [*before, *((ip, port) for port in ports)]
+            yield ports
+        self.linux.listeners = before
 
     def answer_calls(self, ip: str, port: int, answer: Answer, limits: Limits, goes_on: Callable[[], bool]) -> None:  # noqa: ARG002
         """What listens by hand answers until `on_sleep` has done what happens meanwhile."""

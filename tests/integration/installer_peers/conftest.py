@@ -36,12 +36,15 @@ IDENTITY = Identity(
 )
 
 
-def doors_at(ip: str) -> Opening:
-    """As of a worker that has nothing yet."""
+def config_at(ip: str) -> NodeConfig:
     cluster = ClusterSettings(2, 1, "ray", 6379, {}, "1g")
     serve = ServeSettings("demo", 2, 1, None, "0.90", 8000, (), ())
-    config = NodeConfig("worker", ip, "lo", HERE, (HERE, THERE), 1, (), "", "", "", cluster, serve)
-    return lambda: opened(Node(), config)
+    return NodeConfig("worker", ip, "lo", HERE, (HERE, THERE), 1, (), "", "", "", cluster, serve)
+
+
+def doors_at(ip: str) -> Opening:
+    """As of a worker that has nothing yet."""
+    return lambda: opened(Node(), config_at(ip))
 
 
 def probe(own: str, peer: str) -> Probe:
@@ -53,14 +56,14 @@ SHORT = replace(LIMITS, seconds=1.0)
 
 
 @contextmanager
-def answering(answer: Answer, limits: Limits = LIMITS) -> Iterator[None]:
-    """At THERE, until the end of the test."""
+def answering(answer: Answer, limits: Limits = LIMITS, ip: str = THERE) -> Iterator[None]:
+    """Until the end of the test."""
     ended = Event()
     node = Node()
-    thread = Thread(target=node.answer_calls, args=(THERE, PEER_PORT, answer, limits, lambda: not ended.is_set()))
+    thread = Thread(target=node.answer_calls, args=(ip, PEER_PORT, answer, limits, lambda: not ended.is_set()))
     thread.start()
     try:
-        while node.knock(Route(HERE, THERE, PEER_PORT)).state == REFUSED:
+        while node.knock(Route(STRANGER, ip, PEER_PORT)).state == REFUSED:
             assert thread.is_alive()
         yield
     finally:

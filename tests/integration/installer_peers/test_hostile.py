@@ -13,6 +13,7 @@ import pytest
 
 from installer.index.settings import PEER_PORT
 from installer.node import Node
+from installer.node.calls import Route
 from installer.peers.probe import ask_identity
 from installer.peers.questions import IDENTITY, LONG, LONGEST_LINE, OPEN, Question, write_question
 from installer.peers.responder import LIMITS, Responder
@@ -82,7 +83,7 @@ def test_who_never_hangs_up_is_hung_up_on_and_keeps_no_port_open() -> None:
     with answering(Responder(Node(), WHO, doors_at(THERE), frozenset()).answer, SHORT), calling() as call:
         call.sendall(write_question(Question(OPEN)))
         (port, *_) = json.loads(call.recv(1000))["free"]
-        socket.create_connection((THERE, port), 1).close()
+        assert Node().knock(Route(STRANGER, THERE, port)).got_through
         time.sleep(1.5)
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((THERE, port), 1)

@@ -170,6 +170,24 @@ def test_a_worker_that_does_not_reach_another_worker_says_so_and_waits(
     assert waited.startswith("waiting: 10.0.0.3 -> 10.0.0.2: ports of the cluster (20999) are closed (on 10.0.0.2: ")
 
 
+def test_a_worker_that_another_one_lets_nothing_through_to_says_so_and_waits(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_bundle(tmp_path / "three", Recipe(nodes=3))
+    ips = ("10.0.0.1", "10.0.0.2", "10.0.0.3")
+    head = stopped(FakeNode(root / "head"), made, Answers(role="head", nodes=ips))
+    first, second = (stopped(FakeNode(root / ip, ip=ip), made, Answers(role="worker", nodes=ips)) for ip in ips[1:])
+    network = connect(head, first, second)
+    run_node(head)
+    network.doors.add(("10.0.0.1", 6379))
+    network.closed["10.0.0.3", "10.0.0.2"] = every_port
+    second.on_sleep = network.closed.clear
+    capsys.readouterr()
+    run_node(second)
+    assert CONTAINER in second.docker.containers
+    assert "waiting: 10.0.0.3 -> 10.0.0.2: port 6385 is closed, though the machine is there" in capsys.readouterr().out
+
+
 def test_a_head_whose_responder_is_gone_is_joined_all_the_same(head: FakeNode, worker: FakeNode) -> None:
     network = connect(head, worker)
     network.doors.add(("10.0.0.1", 6379))

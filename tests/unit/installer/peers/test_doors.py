@@ -2,7 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from installer.peers.doors import Doors, Shared, opened, standing
+from installer.peers.doors import Doors, Shared, fitting, opened, standing
+from installer.steps.cluster import NODE_UNIT, SERVE_UNIT
+from tests.fakes.bundle import MadeBundle
+from tests.fakes.installing import HEAD, install
 from tests.fakes.node import FakeNode
 from tests.unit.installer.peers.nodes import HERE, THERE, config_of
 
@@ -51,11 +54,35 @@ def test_beside_a_cluster_that_may_start_none_of_rays_ports_is_taken(head: FakeN
         assert doors_open(head) == {*WORKERS, *doors.free}
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", HERE])  # noqa: S104
-def test_beside_a_cluster_those_are_tried_on_which_it_listens(head: FakeNode, address: str) -> None:
-    head.linux.listeners += [(address, 6380), ("127.0.0.1", 6381), (address, 8000)]
+def test_beside_a_cluster_those_are_tried_on_which_it_listens(head: FakeNode) -> None:
+    head.linux.listeners += [("0.0.0.0", 6380), ("127.0.0.1", 6381), ("0.0.0.0", 8000)]  # noqa: S104
     with standing(head, config_of(HERE)) as doors:
         assert doors.named == (6380, *WORKERS)
+
+
+def test_what_this_node_opens_to_look_at_its_peers_is_no_cluster(head: FakeNode) -> None:
+    """It is closed again before anybody could knock."""
+    with opened(head, config_of(HERE)), standing(head, config_of(HERE)) as doors:
+        assert doors.named == ()
+        assert len(doors.free) == 3
+
+
+@pytest.mark.parametrize(
+    ("state", "named"),
+    [("started", WORKERS), ("stopped", (6379, *RAYS, *WORKERS)), ("absent", (6379, *RAYS, *WORKERS))],
+)
+def test_where_a_unit_may_start_a_cluster_none_of_rays_ports_is_taken(
+    head: FakeNode, made: MadeBundle, state: str, named: tuple[int, ...]
+) -> None:
+    """Its container may be gone for the moment, and come back."""
+    if state != "absent":
+        install(head, made, HEAD)
+        head.docker.containers.clear()
+    if state == "stopped":
+        head.systemd.command(("stop", SERVE_UNIT))
+        head.systemd.command(("stop", NODE_UNIT))
+    with fitting(head, config_of(HERE)) as doors:
+        assert doors.named == named
 
 
 def test_who_asks_at_once_shares_what_is_open_until_the_last_is_gone(head: FakeNode) -> None:

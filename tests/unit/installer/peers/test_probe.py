@@ -232,3 +232,19 @@ def test_an_answer_that_is_no_identity_is_not_believed(pair: Pair) -> None:
 def test_a_probe_is_asked_from_the_address_that_peers_know(pair: Pair) -> None:
     look(pair)
     assert Route(HERE, THERE, PEER_PORT) in pair.network.probes
+
+
+def test_a_port_that_is_closed_for_a_moment_is_no_firewall(pair: Pair) -> None:
+    """Who had it is gone between answer and knock."""
+
+    class Restarting(FakeNetwork):
+        def knock(self, route: Route) -> Knock:
+            if route.port == 6381 and route not in self.probes:
+                self.probes.append(route)
+                return Knock(REFUSED, "Connection refused")
+            return super().knock(route)
+
+    network = Restarting({HERE, THERE}, services=pair.network.services)
+    pair.here.network = pair.there.network = network
+    assert look(pair).blocks == ()
+    assert [route.port for route in network.probes].count(6381) == 4
