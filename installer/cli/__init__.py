@@ -10,7 +10,7 @@ from installer import __version__
 from installer.cli.install_command import install
 from installer.cli.preflight_command import preflight
 from installer.cli.refusals import as_ours, exit_code_of
-from installer.cli.typed import BUNDLE_VARIABLE, LAUNCHER_VARIABLE, Typed
+from installer.cli.typed import BUNDLE_VARIABLE, HELP, LAUNCHER_VARIABLE, Typed
 from installer.cli.unit_commands import (
     resume_after_reboot,
     run_node_unit,
@@ -26,7 +26,7 @@ from installer.node import Node
 _INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": HELP})
 @click.version_option(__version__, message="vllm-airgap %(version)s")
 def main_group() -> None:
     """Install and run a vLLM cluster node from a signed bundle, without a network."""

@@ -18,7 +18,10 @@ class LaunchedCommand(click.Command):
         ctx.allow_extra_args = True
         rest = super().parse_args(ctx, args)
         if rest:
-            ctx.fail(f"Got unexpected extra argument ({' '.join(rest)}).{_did_you_mean(rest[0], _LAUNCHED)}")
+            what = f"Got unexpected extra argument ({' '.join(rest)})."
+            if rest[0] in _LAUNCHED:
+                raise UsageError(what, hint=f"the command comes first: vllm-airgap {rest[0]} BUNDLE")
+            ctx.fail(f"{what}{_did_you_mean(rest[0], _LAUNCHED)}")
         return rest
 
 

@@ -11,11 +11,22 @@ from installer.cli.document import DocumentedCommand, refusals_documented
 from installer.cli.entrance import enter, opened, runtime_copy
 from installer.cli.typed import Typed
 from installer.console import Console
+from installer.errors import UsageError
 from installer.install import check_medium
 from installer.node import Node
 from installer.peers.listening import LONGEST, listen
 from installer.stop_request import StopRequest
 from installer.survey import configure, survey
+
+
+def _lines_only(context: click.Context, _: click.Parameter, listens: bool) -> bool:  # noqa: FBT001  # click calls it
+    """After -o, which is eager."""
+    if listens and context.params["output"] == "json":
+        raise UsageError(
+            "--listen: it tells who asks, line by line, and has no document for -o json",
+            hint="vllm-airgap preflight --listen",
+        )
+    return listens
 
 
 @click.command(cls=DocumentedCommand, short_help="Say what would keep an install from succeeding.")
@@ -24,6 +35,7 @@ from installer.survey import configure, survey
 @declared.ignore_option
 @click.option(
     *("-o", "--output"),
+    is_eager=True,
     type=click.Choice(["text", "json"]),
     default="text",
     help="A table for people, or one JSON document for programs.  [default: text]",
@@ -31,6 +43,7 @@ from installer.survey import configure, survey
 @click.option(
     "--listen",
     is_flag=True,
+    callback=_lines_only,
     help="Look at nothing, but answer while the other nodes run their preflight. --nodes says who may ask, and which "
     f"of them this node is. Ends after {LONGEST // 3600} hours, or with Ctrl-C.",
 )

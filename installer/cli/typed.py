@@ -17,9 +17,13 @@ from installer.survey import Survey
 # The launcher's and our names for the path by which it was started, and for what was typed behind --bundle.
 LAUNCHER_VARIABLE = "VLLM_AIRGAP_LAUNCHER"
 BUNDLE_VARIABLE = "VLLM_AIRGAP_BUNDLE"
+# The node's place, whom it believes, what may be ignored. How one run was to go (--dry-run) holds for that run alone.
+CARRIED = frozenset("role node_ip head nodes data_dir overrides ignored keys fingerprints first_use".split())
+HELP = ["-h", "--help"]  # click remembers with each command what it was asked for first
 _ITSELF = "install"  # the command that a launcher needs no word for
 _NAMED = re.compile(
     r"(?<![\w/.-])vllm-airgap (?:(?P<command>install|preflight|verify)(?: BUNDLE)?(?: --help)?|--help)(?![\w-])"
+    r"(?=(?P<said>(?: --[a-z-]+ \S+)*))"
 )
 
 
@@ -47,25 +51,36 @@ class Typed:
         if not self.launcher and not wants_help:
             place = ("--bundle", "FOLDER")
         words = ("sh", self.launcher or "install", *place, *((command,) if command != _ITSELF else ()))
-        return shlex.join((*words, "--help") if wants_help else (*words, *self._carried(command)))
+        return shlex.join((*words, "--help") if wants_help else (*words, *self._carried(command, named["said"])))
 
-    def _carried(self, command: str) -> tuple[str, ...]:
-        """The options typed now that ``command`` takes too: until the program is installed nothing remembers them."""
+    def _carried(self, command: str, said: str) -> tuple[str, ...]:
+        """The options typed now that ``command`` takes too: until the program is installed nothing remembers them.
+
+        Without those that the hint has ``said`` anew.
+        """
         typed, wanted = self.commands.get(self.arguments[0] if self.arguments else ""), self.commands.get(command)
         if typed is None or wanted is None:
             return ()
-        taken = {parameter.name for parameter in wanted.params if isinstance(parameter, click.Option)}
+        taken = CARRIED.intersection(parameter.name for parameter in wanted.params)
         try:
-            values, _, _ = typed.make_parser(click.Context(typed)).parse_args(list(self.arguments[1:]))
+            values, _, _ = typed.make_parser(click.Context(typed, help_option_names=HELP)).parse_args(
+                list(self.arguments[1:])
+            )
         except click.UsageError:
             return ()
         carried = (found for found in typed.params if found.name in taken and found.name in values)
-        return tuple(word for found in carried for word in _words(found.opts[-1], values[str(found.name)]))
+        return tuple(word for found in carried for word in _words(found.opts[-1], values[str(found.name)], said))
 
 
-def _words(option: str, value: object) -> tuple[str, ...]:
+def _words(option: str, value: object, said: str) -> tuple[str, ...]:
     """As click's parser keeps it: a flag has True, what may come again a list."""
     if value is True:
         return (option,)
-    values = value if isinstance(value, list) else [value]
-    return tuple(word for each in values for word in (option, str(each)))
+    values = map(str, value if isinstance(value, list) else [value])
+    return tuple(word for each in values if _begin(option, each) not in said for word in (option, each))
+
+
+def _begin(option: str, value: str) -> str:
+    """Of settings the key tells one from the others."""
+    key, is_pair, _ = value.partition("=")
+    return f" {option} {key}=" if option == "--set" and is_pair else f" {option} "

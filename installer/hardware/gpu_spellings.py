@@ -7,14 +7,26 @@ from installer.errors import UsageError, printable
 from installer.hardware.gpu_sets import GIB, GpuSet
 from installer.index.gpus import GPUS, Gpu
 
-_WRITTEN = re.compile(r"(\d{1,4})x(\d{1,2})x([A-Za-z0-9-]+?)(?:-(\d{1,4})G)?")
+_WRITTEN = re.compile(r"([0-9]{1,4})x([0-9]{1,2})x([A-Za-z0-9-]+?)(?:-([1-9][0-9]{0,3})G)?")
 _FORM = "NODESxGPUSxNAME or NODESxGPUSxNAME-MEMORYG: 2x1xT4-16G is 2 nodes with one T4 of 16 GB each"
 _KNOWN = f"known: {', '.join(GPUS)}"
 # What people write instead: numbers left out, blanks, a large X.
-_NEARLY = re.compile(r"\s*(?:(\d{1,4})\s*[xX*]\s*)??(?:(\d{1,2})\s*[xX*]\s*)?([A-Za-z][A-Za-z0-9 _-]*)\s*")
-_GIGABYTES = re.compile(r"(?<![a-z0-9])(\d{1,3})(?:gi?b?)?(?![a-z0-9])")
+_BARE = "[2-5]0[5-9]0|6000"  # cards that go by their number alone
+_NEARLY = re.compile(
+    r"\s*(?:(\d{1,4})\s*[xX*]\s*)??(?:(\d{1,2})\s*[xX*]\s*)?"
+    rf"((?:[A-Za-z]|{_BARE})[A-Za-z0-9 _-]*)\s*",
+    re.ASCII,
+)
+_GIGABYTES = re.compile(r"(?<![a-z0-9])([0-9]{1,3})(?:gi?b?)?(?![a-z0-9])")
+# GH200 has the H100's GPU, and is sold with the memory of its processor in its name.
+_ALSO_CALLED: tuple[tuple[str, str], ...] = (
+    (r"(?<![a-z0-9])gh200(?![a-z0-9])", "h100-96g"),
+    (r"^(?:rtx[ _-]?)?6000(?![0-9])", "rtx-6000-ada"),
+    (rf"^(?={_BARE})", "rtx-"),
+)
 _ALIKE = 0.5  # of 1: T5 is as much like T4
 _OFTEN_MEANT = 24  # GB, of families whose cards differ
+_LEAST, _MOST = 4, 128  # GB of theirs
 # What cards are sold with, in GB. Of families whose cards differ, as the RTX ones, a person must say it.
 _SOLD_WITH: tuple[tuple[int, str], ...] = (
     (16, "T4 A16 A2 V100"),
@@ -50,9 +62,12 @@ def parse_gpus(text: str) -> GpuSet:
         raise UsageError(f"--gpus: no GPU {printable(match[3])[:80]!r} is known", hint=_meant_and_known(text))
     if gigabytes and not _is_sold_with(gpu.name, gigabytes):
         sizes = _sizes(gpu.name)
+        sold = " or ".join(map(str, sizes)) or f"{_LEAST} to {_MOST}"
         raise UsageError(
-            f"--gpus: {gpu.name} is sold with {' or '.join(map(str, sizes))} GB, not with {gigabytes}",
-            hint=" or ".join(f"--gpus {_written(nodes, per_node, gpu.name, size)}" for size in sizes),
+            f"--gpus: {gpu.name} is sold with {sold} GB, not with {gigabytes}",
+            hint=" or ".join(
+                f"--gpus {_written(nodes, per_node, gpu.name, size)}" for size in sizes or (_OFTEN_MEANT,)
+            ),
         )
     return named_gpus(nodes, per_node, gpu, gigabytes)
 
@@ -79,7 +94,8 @@ def _sizes(name: str) -> tuple[int, ...]:
 def _is_sold_with(name: str, gigabytes: int) -> bool:
     """Also of families whose cards differ, of which nobody keeps a list."""
     rare = (size for size, names in _RARELY_SOLD_WITH if name in names.split())
-    return not _sizes(name) or gigabytes in {*_sizes(name), *rare}
+    usual = _sizes(name) or range(_LEAST, _MOST + 1)
+    return gigabytes in {*usual, *rare}
 
 
 def _meant_and_known(text: str) -> str:
@@ -90,15 +106,24 @@ def _meant_and_known(text: str) -> str:
 def _meant(text: str) -> str:
     """Of a near miss how it is written; "" of what is like nothing."""
     match = _NEARLY.fullmatch(text)
-    gpu = _likely(match[3].lower()) if match else None
-    if match is None or gpu is None:
+    if match is None:
         return ""
-    size = _likely_size(gpu.name, _said_size(match[3].lower(), gpu))
+    name = _usual(match[3].lower())
+    gpu = _likely(name)
+    if gpu is None:
+        return ""
+    size = _likely_size(gpu.name, _said_size(name, gpu))
     nodes, per_node = int(match[1] or 1) or 1, int(match[2] or 1) or 1
     if match[1] or per_node == 1:
         return _written(nodes, per_node, gpu.name, size)
     of_nodes, of_one = _written(per_node, 1, gpu.name, size), _written(1, per_node, gpu.name, size)
     return f"{of_nodes} ({per_node} nodes with 1 GPU each) or {of_one} (1 node with {per_node} GPUs)"
+
+
+def _usual(name: str) -> str:
+    for other, ours in _ALSO_CALLED:
+        name = re.sub(other, ours, name)
+    return name
 
 
 def _likely(name: str) -> Gpu | None:

@@ -131,6 +131,15 @@ def test_a_mistyped_word_is_answered_by_the_one_that_was_meant(run: Run, typed: 
     assert meant in error.partition(" Did you mean ")[2] or meant in error.partition("(Did you mean ")[2]
 
 
+@pytest.mark.parametrize("command", ["preflight", "verify"])
+def test_a_command_behind_its_options_is_answered_by_where_it_belongs(run: Run, command: str, key: Path) -> None:
+    ended = run("install", "/media/stick", "--trusted-key", key, command)
+    assert (ended.code, ended.out) == (2, "")
+    error, hint = ended.err.splitlines()
+    assert error == f"error: Got unexpected extra argument ({command})."
+    assert hint == f"hint: the command comes first: sh install --bundle FOLDER {command} --trusted-key {key}"
+
+
 @pytest.mark.parametrize(
     ("option", "value", "error"),
     [
@@ -237,6 +246,17 @@ def test_who_would_listen_is_told_what_that_needs(run: Run, made: MadeBundle, ke
     error, hint = ended.err.splitlines()
     assert (ended.code, error) == (2, "error: --listen: --nodes is missing: they alone are answered")
     assert hint.startswith("hint: --nodes IP,IP,... ")
+
+
+@pytest.mark.usefixtures("as_the_bundles_own")
+def test_who_listens_writes_no_document(run: Run, made: MadeBundle) -> None:
+    """It tells lines as the others come, for hours: a script that reads one document is refused at once."""
+    ended = run("preflight", made.folder, "--listen", "--nodes", "10.0.0.1,10.0.0.2", "-o", "json")
+    found = json.loads(ended.out)
+    assert (found["exit_code"], ended.code) == (2, 2)
+    assert found["error"] == "--listen: it tells who asks, line by line, and has no document for -o json"
+    assert found["hint"].endswith(" preflight --nodes 10.0.0.1,10.0.0.2 --listen")
+    assert ended.err == f"error: {found['error']}\nhint: {found['hint']}\n"
 
 
 def test_how_long_it_listens_is_in_its_help(run: Run) -> None:

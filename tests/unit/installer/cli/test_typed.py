@@ -1,11 +1,14 @@
 """Hints name what can be typed on this very node: the installed program, or else the launcher that was started."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import click
 import pytest
 
 from installer.cli import main_group
-from installer.cli.typed import Typed
+from installer.cli.options import anchor_options, ignore_option, place_options
+from installer.cli.typed import CARRIED, HELP, Typed
 from installer.node.paths import PROGRAM
 from installer.preflight.finding import problem
 from installer.survey import survey
@@ -65,8 +68,58 @@ def test_what_a_command_does_not_take_is_not_carried_to_it(node: FakeNode) -> No
         COPY, arguments=("verify", "/media/stick", "--trusted-key", "a key", "--trust-on-first-use", "-q")
     )
     anchors = "--trusted-key 'a key' --trust-on-first-use"
-    assert checked.fitting("vllm-airgap install", node) == f"sh /root/install --bundle /media/stick {anchors} --quiet"
+    assert checked.fitting("vllm-airgap install", node) == f"sh /root/install --bundle /media/stick {anchors}"
     assert checked.fitting("vllm-airgap preflight", node).endswith(f" preflight {anchors}")
+
+
+@pytest.mark.parametrize(
+    ("hint", "fitting"),
+    [
+        (
+            "vllm-airgap install --set max_model_len=4336 or vllm-airgap install --set port=1 --set shm_size=1g, say",
+            (
+                "{0} --node-ip 10.0.0.9 --set port=9000 --set max_model_len=4336 or {0} --node-ip 10.0.0.9 --set "
+                "max_model_len=32768 --set port=1 --set shm_size=1g, say"
+            ),
+        ),
+        (
+            "vllm-airgap install --node-ip IP, with --set port=1",
+            "{0} --set max_model_len=32768 --set port=9000 --node-ip IP, with --set port=1",
+        ),
+    ],
+)
+def test_what_a_hint_says_anew_is_not_carried(node: FakeNode, hint: str, fitting: str) -> None:
+    options = ("--set", "max_model_len=32768", "--set", "port=9000", "--node-ip", "10.0.0.9")
+    typed = replace(COPY, arguments=("install", "/media/stick", *options))
+    assert typed.fitting(hint, node) == fitting.format("sh /root/install --bundle /media/stick")
+
+
+@pytest.mark.parametrize(
+    ("command", "mode"),
+    [
+        ("install", "--dry-run"),
+        ("install", "--reboot"),
+        ("install", "--wait"),
+        ("install", "--yes"),
+        ("install", "--no-progress"),
+        ("preflight", "--listen"),
+        ("preflight", "--output=json"),
+    ],
+)
+def test_how_this_one_run_was_to_go_is_not_carried(node: FakeNode, command: str, mode: str) -> None:
+    typed = replace(COPY, arguments=(command, "/media/stick", *OPTIONS, mode))
+    assert typed.fitting("vllm-airgap install", node) == INSTALL
+    assert typed.fitting("vllm-airgap preflight", node) == PREFLIGHT
+
+
+def test_all_that_says_place_and_anchor_is_carried() -> None:
+    @place_options
+    @ignore_option
+    @anchor_options
+    def nothing() -> None:
+        pass
+
+    assert frozenset(option.name for option in click.command()(nothing).params) == CARRIED
 
 
 def test_wrong_options_are_not_carried(node: FakeNode) -> None:
@@ -85,3 +138,13 @@ def test_the_fixes_of_findings_are_told_so_too(node: FakeNode, made: MadeBundle)
     found = problem("serve-plan", "does not fit", "vllm-airgap install --set max_model_len=1")
     told = COPY.fitted(replace(seen, report=replace(seen.report, findings=(found,))), node)
     assert [each.fix for each in told.report.findings] == [f"{INSTALL} --set max_model_len=1"]
+
+
+def test_a_hint_that_was_made_to_fit_leaves_its_command_the_short_help(root: Path) -> None:
+    """Click remembers a command's help option as it was made first."""
+    look = click.Command("preflight")
+    typed = Typed(("preflight",), "/root/install", "", {"preflight": look})
+    assert typed.fitting("vllm-airgap preflight", FakeNode(root)) == "sh /root/install preflight"
+    found = look.get_help_option(click.Context(look, help_option_names=HELP))
+    assert found is not None
+    assert found.opts == HELP

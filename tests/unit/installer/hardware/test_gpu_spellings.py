@@ -50,6 +50,16 @@ def test_what_is_no_set_of_gpus_is_told_the_form_and_the_names(text: str) -> Non
         ("1x8xNVIDIA_H100_NVL_94GB", "1x8xH100-94G"),
         ("1x2xRTX4090-24G", "1x2xRTX-40-24G"),
         ("1x2xRTX-3090", "1x2xRTX-30-24G"),
+        ("1x2x3090", "1x2xRTX-30-24G"),
+        ("3090", "1x1xRTX-30-24G"),
+        ("4060Ti-16GB", "1x1xRTX-40-16G"),
+        ("1x2x6000", "1x2xRTX-6000-Ada-48G"),
+        ("1x2xRTX 6000", "1x2xRTX-6000-Ada-48G"),
+        ("1x2xRTX PRO 6000", "1x2xRTX-PRO-6000-96G"),
+        ("1x1xGH200", "1x1xH100-96G"),
+        ("1x1xNVIDIA GH200 480GB", "1x1xH100-96G"),
+        ("1x1xT4-0G", "1x1xT4-16G"),
+        ("1x1xT4-016G", "1x1xT4-16G"),
     ],
 )
 def test_a_near_miss_is_told_what_may_be_meant(text: str, meant: str) -> None:
@@ -58,7 +68,12 @@ def test_a_near_miss_is_told_what_may_be_meant(text: str, meant: str) -> None:
     assert all(name in hint for name in GPUS)
 
 
-@pytest.mark.parametrize("name", ["G80", "W7900", "many"])
+@pytest.mark.parametrize("text", ["\u0662x1xT4", "2x\u0661xT4-16G", "1x1xT4-\u0661\u0666G", "\u0662 x T4"])
+def test_digits_of_other_scripts_are_none(text: str) -> None:
+    assert refusal(text).hint == f"known: {', '.join(GPUS)}"
+
+
+@pytest.mark.parametrize("name", ["G80", "W7900", "many", "8000", "4000"])
 def test_an_unknown_gpu_names_those_that_are_known(name: str) -> None:
     error = refusal(f"2x1x{name}")
     assert str(error) == f"--gpus: no GPU '{name}' is known"
@@ -75,6 +90,8 @@ def test_a_card_of_two_sizes_must_say_which() -> None:
     ("text", "sold", "hint"),
     [
         ("2x1xT4-17G", "T4 is sold with 16 GB, not with 17", "--gpus 2x1xT4-16G"),
+        ("1x1xRTX-40-9999G", "RTX-40 is sold with 4 to 128 GB, not with 9999", "--gpus 1x1xRTX-40-24G"),
+        ("1x1xRTX-40-1G", "RTX-40 is sold with 4 to 128 GB, not with 1", "--gpus 1x1xRTX-40-24G"),
         ("1x8xA100-64G", "A100 is sold with 40 or 80 GB, not with 64", "--gpus 1x8xA100-40G or --gpus 1x8xA100-80G"),
     ],
 )
