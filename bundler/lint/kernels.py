@@ -12,8 +12,8 @@ _BITS_IN_A_NAME = re.compile(r"int([2348])(?![0-9])|(?<![0-9])([2348])-?bits?(?!
 def kernel_of(case: Case) -> str:
     """What serve.args name, or what vLLM makes of the model's own: Marlin where the GPU has it. "" for none."""
     if asked := case.asked("quantization"):
-        return asked
-    own = case.config.quantization if case.config else _quantization_by_name(case)
+        return case.config.named(asked) if case.config else asked
+    own = case.config.method if case.config else _quantization_by_name(case)
     vllm = case.image.release("vllm")
     return chosen_kernel(own, vllm, case.gpu.capability if case.gpu else None) if vllm else own
 

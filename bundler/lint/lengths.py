@@ -6,17 +6,13 @@ from typing import Final
 from bundler.findings import Finding, refused
 from bundler.lint.case import Case, Rules
 from installer.hardware.serving import may_exceed
-from installer.index.serve_options import option_values
-
-# Options by which vLLM takes other lengths than those of config.json, also with a key behind a dot.
-_OTHERWISE = frozenset(("rope-scaling", "hf-overrides", "config-format", "hf-config-path"))
 
 
 def _max_model_len(case: Case) -> Iterator[Finding]:
     """What is longer than vLLM derives from config.json, it refuses at start."""
     wanted = case.manifest.serve.max_model_len or 0
     longest = case.config.longest if case.config else 0
-    if longest and wanted > longest and not may_exceed(case.manifest.cluster.env) and not _is_overridden(case):
+    if longest and wanted > longest and not may_exceed(case.manifest.serve.args, case.manifest.cluster.env):
         yield refused(
             "max-model-len",
             "serve.max_model_len",
@@ -24,10 +20,6 @@ def _max_model_len(case: Case) -> Iterator[Finding]:
             f"set serve.max_model_len: {longest} or less; if the model bears more, "
             'cluster.env: {VLLM_ALLOW_LONG_MAX_MODEL_LEN: "1"}',
         )
-
-
-def _is_overridden(case: Case) -> bool:
-    return any(option.partition(".")[0] in _OTHERWISE for option, _ in option_values(case.manifest.serve.args))
 
 
 RULES: Final[Rules] = {"max-model-len": _max_model_len}

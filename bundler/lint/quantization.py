@@ -6,6 +6,7 @@ from typing import Final
 from bundler.findings import Finding, refused, warned
 from bundler.lint.case import Case, Rules
 from bundler.lint.kernels import bits_of, judged_by, kernel_of
+from installer.hardware.advice import newer_kernel
 from installer.hardware.capabilities import (
     BFLOAT16,
     DTYPE_FALLS_BACK_SINCE,
@@ -34,13 +35,13 @@ def _gpu_too_old(case: Case) -> Iterator[Finding]:
 def _quantization_gpu(case: Case) -> Iterator[Finding]:
     kernel, vllm = kernel_of(case), case.image.release("vllm")
     least = needed_capability(kernel, vllm) if vllm else None
-    if case.gpu is None or least is None or case.gpu.capability >= least:
+    if vllm is None or case.gpu is None or least is None or case.gpu.capability >= least:
         return
     what = (
         f"{kernel} needs compute capability {_text(least)} in {case.image.vllm}, {case.gpu.name} has "
         f"{_text(case.gpu.capability)}"
     )
-    fix = "leave --quantization out, take a newer image (Marlin runs from 7.5 on since 0.14.1), or another model"
+    fix = newer_kernel(kernel, vllm, case.gpu.capability)
     if guess := judged_by(case):
         yield warned("quantization-gpu", _where(case), what, fix, guess)
     else:

@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
-from bundler.findings import Finding, mistaken, refused
+from bundler.findings import Finding, mistaken, refused, warned
 from bundler.lint.case import Case, Rule, Rules
 from bundler.lint.kernels import kernel_of
-from installer.hardware.parallel import Refusal, Split, refusals, splits, world_refusal
+from installer.hardware.parallel import Cutting, Refusal, Split, doubt, refusals, splits, world_refusal
+from installer.hardware.serving import keeps_experts_whole
 
 _TP = "serve.tensor_parallel_size"
 _PP = "serve.pipeline_parallel_size"
+_QUANTIZED_SPLIT = "quantized-split"
 
 
 def _parallel_sizes(case: Case) -> Iterator[Finding]:
@@ -27,8 +29,18 @@ def _shape_rule(name: str, where: str, case: Case) -> Iterator[Finding]:
             yield refused(name, where, refusal.what, _fix(case))
 
 
+def _quantized_split(case: Case) -> Iterator[Finding]:
+    yield from _shape_rule(_QUANTIZED_SPLIT, _TP, case)
+    if case.config and (unsure := doubt(case.config, _split(case), _cutting(case))):
+        yield warned(_QUANTIZED_SPLIT, _TP, unsure, "take a newer image, or a smaller tensor_parallel_size")
+
+
 def _refusals(case: Case, split: Split) -> tuple[Refusal, ...]:
-    return refusals(case.config, split, kernel_of(case)) if case.config else ()
+    return refusals(case.config, split, _cutting(case)) if case.config else ()
+
+
+def _cutting(case: Case) -> Cutting:
+    return Cutting(kernel_of(case), case.image.release("vllm"), keeps_experts_whole(case.manifest.serve.args))
 
 
 def _fix(case: Case) -> str:
@@ -49,7 +61,6 @@ _SHAPE_RULES = {
     "kv-heads": _TP,
     "vocabulary": _TP,
     "pipeline-layers": _PP,
-    "quantized-split": _TP,
 }
 
 
@@ -57,6 +68,7 @@ def _rules() -> Iterator[tuple[str, Rule]]:
     yield "parallel-sizes", _parallel_sizes
     for name, where in _SHAPE_RULES.items():
         yield name, partial(_shape_rule, name, where)
+    yield _QUANTIZED_SPLIT, _quantized_split
 
 
 RULES: Final[Rules] = dict(_rules())

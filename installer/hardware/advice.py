@@ -8,6 +8,7 @@ from installer.hardware.capabilities import (
     REMOVED,
     chosen_kernel,
     computed_dtype,
+    enough_since,
     needed_capability,
 )
 from installer.hardware.gpu_sets import GpuSet
@@ -32,7 +33,17 @@ class Advice:
 
 def kernel_that_runs(shape: ModelShape, serving: Serving, capability: Capability) -> str:
     """What --quantization names, or what vLLM makes of the model's own; "" for none."""
-    return serving.quantization or chosen_kernel(shape.quantization, serving.vllm, capability)
+    asked = shape.named(serving.quantization)
+    return asked or chosen_kernel(shape.method, serving.vllm, capability)
+
+
+def newer_kernel(kernel: str, vllm: Release, capability: Capability) -> str:
+    """What to do about one for which ``capability`` is not enough in ``vllm``."""
+    if "marlin" in kernel:
+        return f"leave --quantization out, or take {_MARLIN_ON_TURING}"
+    since = enough_since(kernel, capability)
+    newer = f"take an image from v{_dotted(since)} on, or " if since and since > vllm else "take "
+    return f"{newer}another model"
 
 
 def advice_on(shape: ModelShape, serving: Serving, gpus: GpuSet) -> Iterator[Advice]:
@@ -60,7 +71,7 @@ def _quantization(shape: ModelShape, serving: Serving, gpus: GpuSet) -> Iterator
             "quantization-gpu",
             f"{kernel} needs compute capability {_dotted(least)} in vLLM {_dotted(serving.vllm)}, and "
             f"{gpus.name} has {_dotted(gpus.capability)}",
-            f"leave --quantization out, or take {_MARLIN_ON_TURING}" if "marlin" in kernel else "take another model",
+            newer_kernel(kernel, serving.vllm, gpus.capability),
             is_refusal=True,
         )
     if kernel in REMOVED and serving.vllm >= REMOVED[kernel]:

@@ -30,6 +30,12 @@ _NEEDED: Mapping[str, tuple[tuple[Release, Capability], ...]] = {
     "aqlm": (((0, 0, 0), (6, 0)),),
     "petit_nvfp4": (((0, 0, 0), (9, 0)),),
     "fp_quant": (((0, 0, 0), (10, 0)),),
+    # Each scheme has its own (vllm#14040, vllm#25022, vllm#29732). Of 0.15, which was not read, nothing is refused.
+    "compressed-tensors": (((0, 0, 0), (7, 0)),),
+    "compressed-tensors wna16": (((0, 12, 0), (7, 5)), ((0, 0, 0), (8, 0))),
+    "compressed-tensors fp8": (((0, 15, 0), (7, 5)), ((0, 0, 0), (8, 0))),
+    "compressed-tensors nvfp4": (((0, 15, 0), (7, 5)), ((0, 0, 0), (8, 0))),
+    "compressed-tensors int8": (((0, 0, 0), (7, 5)),),
 }
 REMOVED: Mapping[str, Release] = {"gptq_marlin_24": (0, 17, 1)}
 _MARLIN_OF: Mapping[str, str] = {"gptq": "gptq_marlin", "awq": "awq_marlin"}
@@ -42,6 +48,11 @@ _CUDA_13 = 13
 def needed_capability(kernel: str, vllm: Release) -> Capability | None:
     """None where nothing is known of ``kernel``."""
     return next((least for since, least in _NEEDED.get(kernel, ()) if vllm >= since), None)
+
+
+def enough_since(kernel: str, capability: Capability) -> Release | None:
+    """The release from which on ``capability`` is enough for ``kernel``; None for none that is known."""
+    return min((since for since, least in _NEEDED.get(kernel, ()) if capability >= least), default=None)
 
 
 def chosen_kernel(quantization: str, vllm: Release, capability: Capability | None) -> str:

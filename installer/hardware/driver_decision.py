@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from installer.facts.distribution import Family
 from installer.facts.driver import DriverFacts
 from installer.facts.gpus import GpuFacts
 from installer.hardware.gpus import is_virtual
@@ -10,13 +11,6 @@ from installer.hardware.gpus import is_virtual
 # nvidia-smi's words
 _NO_GPU = "No devices were found"
 _OTHER_PROGRAMS = ("Driver/library version mismatch", "libnvidia-ml.so")  # than the module's: a .run brings its own
-_REMOVAL = {"rpm": "yum remove {owner}", "deb": "apt-get purge {owner} && apt-get autoremove --purge"}
-_OWNER_QUESTION = {
-    "rpm": "rpm -qf /usr/bin/nvidia-smi must answer: let other runs of rpm and yum end (ps -ef), then rm -f "
-    "/var/lib/rpm/__db.* and rpm --rebuilddb; then the same command again",
-    "deb": "dpkg-query -S /usr/bin/nvidia-smi must answer: type it and wait for it, dpkg --audit tells what is "
-    "damaged; then the same command again",
-}
 
 
 @dataclass(frozen=True)
@@ -72,7 +66,7 @@ class Wanted:
     """The bundle's driver, and which other versions the image would run with on this node's GPUs too."""
 
     version: str
-    package_format: str  # rpm or deb: how a packaged driver would be removed
+    family: Family  # by which a packaged driver would be removed
     suffices: Callable[[str], bool]
 
 
@@ -92,7 +86,7 @@ def decide(wanted: Wanted, driver: DriverFacts, gpus: GpuFacts) -> Decision:
     if driver.owner_silence and isinstance(decision, Install | BlockNouveau):
         return Refuse(
             f"whether a package owns this node's driver cannot be told: {driver.owner_silence}",
-            _OWNER_QUESTION[wanted.package_format],
+            wanted.family.owner_question,
         )
     return decision
 
@@ -173,7 +167,7 @@ def _other_version(wanted: Wanted, driver: DriverFacts, has: str) -> str:
 
 
 def _removal(wanted: Wanted, driver: DriverFacts) -> str:
-    return _REMOVAL[wanted.package_format].format(owner=driver.owner)
+    return wanted.family.purge.format(package=driver.owner)
 
 
 def _answering(gpus: GpuFacts) -> set[str]:

@@ -17,6 +17,14 @@ _BY_BEGINNING: Mapping[str, str] = {
     r"RTX PRO 6000 Blackwell": "RTX-PRO-6000",
     r"A10G": "A10",
 }
+# The brands of cards that are not in our list, by a word of their names.
+_BY_WORD: Mapping[str, tuple[str, ...]] = {
+    "GeForce": ("geforce", "geforcertx"),
+    "TITAN": ("titan", "titanrtx"),
+    "Quadro": ("quadro", "quadrortx"),
+    "RTX": ("nvidiartx", "quadrortx", "nvidia"),
+    "Tesla": ("tesla", "nvidia"),
+}
 _MAKER = re.compile(r"(?:NVIDIA|Tesla) ")
 _VIRTUAL = re.compile(r"-\d+[ABCQ](?:ME)?\Z")  # A10-24Q is a share of an A10, with licences and brands of its own
 # What nvidia-smi calls a brand, where NVIDIA_REQUIRE_CUDA has another word for it than the same in small letters.
@@ -81,5 +89,10 @@ def is_virtual(product: str, reported: str) -> bool:
 
 def brands_of(product: str, reported: str) -> tuple[str, ...]:
     """All that NVIDIA_REQUIRE_CUDA may be asked for: what the driver reports, else what such a card may report."""
-    gpu = gpu_of_product(product)
-    return (brand_of(reported),) if brand_of(reported) else gpu.brands if gpu else ()
+    if brand_of(reported):
+        return (brand_of(reported),)
+    if gpu := gpu_of_product(product):
+        return gpu.brands
+    if _VIRTUAL.search(product.strip()):
+        return ()
+    return next((brands for word, brands in _BY_WORD.items() if word in product.split()), ())

@@ -2,7 +2,7 @@
 
     kv_bytes_per_token = 2 * layers / pp * max(1, kv_heads // tp) * head_size * bytes
     cache              = usable * utilization - weights - activation - non_torch - graphs
-    tokens             = cache // (16 * kv_bytes_per_token) * 16
+    tokens             = cache // (16 * kv_bytes_per_token) // shares * 16
 
 The activation is what vLLM measures by a batch made up for it, before it makes the cache: the larger of
 
@@ -78,6 +78,23 @@ class Load:
         """Of the cache of one GPU, a token."""
         return 2 * self.stage_layers * self.kv_heads * self.shape.head_size * self.serving.kv_bytes
 
+    @property
+    def is_v1(self) -> bool:
+        return runs_v1(self.serving.vllm, self.gpus.capability)
+
+    @property
+    def shares(self) -> int:
+        """Into which the blocks of the cache are divided, each for requests of its own.
+
+        V0 keeps as many batches under way as there are stages (cache_engine.py and scheduler.py of 0.6.0 to 0.9.2).
+        Releases before 0.8 start all the same, and then ignore a request that is longer than a share (vllm#7039).
+        """
+        return 1 if self.is_v1 else self.split.pp
+
+    def cache_for(self, length: int) -> int:
+        """Bytes of one GPU's cache in which one request of ``length`` tokens has room."""
+        return ceil(length / BLOCK) * BLOCK * self.token_bytes * self.shares
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -128,7 +145,8 @@ class Memory:
 
     @property
     def tokens(self) -> Range:
-        return self.blocks.map(lambda blocks: max(0, blocks) * BLOCK)
+        """That one request may have."""
+        return self.blocks.map(lambda blocks: max(0, blocks) // self.load.shares * BLOCK)
 
 
 def memory_of(load: Load, length: int) -> Memory:
@@ -136,7 +154,7 @@ def memory_of(load: Load, length: int) -> Memory:
 
 
 def longest_that_fits(load: Load) -> Range:
-    """The max_model_len that a start would bear, up to the model's own; 0 for none."""
+    """The max_model_len that a start would bear, up to the model's own or what is asked for beyond it; 0 for none."""
     return Range(*(_longest(load, view) for view in (_CAUTIOUS, _LIKELY, _HOPEFUL)))
 
 
@@ -147,16 +165,15 @@ def least_utilization(load: Load, length: int) -> Range:
 
 def _utilization(load: Load, length: int, view: _View) -> int:
     budget = _budget(load, length, view)
-    cache = ceil(length / BLOCK) * BLOCK * load.token_bytes
-    return ceil(100 * (budget.taken + cache) / max(1, budget.usable))
+    return ceil(100 * (budget.taken + load.cache_for(length)) / max(1, budget.usable))
 
 
 def _longest(load: Load, view: _View) -> int:
     """By halving: the longer a request, the less is left for it."""
-    fits, beyond = 0, load.shape.longest // BLOCK + 1
+    fits, beyond = 0, max(load.shape.longest, load.serving.length) // BLOCK + 1
     while beyond - fits > 1:
         middle = (fits + beyond) // 2
-        if _budget(load, middle * BLOCK, view).cache >= middle * BLOCK * load.token_bytes:
+        if _budget(load, middle * BLOCK, view).cache >= load.cache_for(middle * BLOCK):
             fits = middle
         else:
             beyond = middle
@@ -165,13 +182,14 @@ def _longest(load: Load, view: _View) -> int:
 
 def _budget(load: Load, length: int, view: _View) -> Budget:
     usable = load.gpus.usable.at(view.end)
-    is_v1 = runs_v1(load.serving.vllm, load.gpus.capability)
-    counts_graphs = is_v1 and load.serving.vllm >= _GRAPHS_COUNT_SINCE and not load.serving.is_eager
+    counts_graphs = load.is_v1 and load.serving.vllm >= _GRAPHS_COUNT_SINCE and not load.serving.is_eager
     return Budget(
         usable=usable,
         granted=int(usable * load.serving.utilization),
         weights=int(_weights(load, view) * view.weight_factor),
-        activation=max(_layer(load, length, view), _sampler(load, view, view.v1_logit if is_v1 else view.v0_logit)),
+        activation=max(
+            _layer(load, length, view), _sampler(load, view, view.v1_logit if load.is_v1 else view.v0_logit)
+        ),
         non_torch=view.joined if load.split.world > 1 else view.alone,
         graphs=view.graphs if counts_graphs else 0,
     )

@@ -10,13 +10,14 @@ LONGEST_CONFIG = 4 << 20  # bytes
 _Config = Mapping[str, object]
 _MOST = 2**40
 _MOST_STRETCHED = 1024  # times
+_FLOAT8_FORMATS = frozenset(("float-quantized", "naive-quantized"))
 # Where models that also see or hear keep the language model's numbers.
 _INNER = ("text_config", "llm_config", "language_config")
 _SENSES = ("vision_config", "audio_config", "vision_tower", "mm_vision_tower", "visual")
 _LENGTHS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_sequence_length", "n_ctx")
 # Scalings after which max_position_embeddings is already the whole length.
 _NO_LONGER = frozenset({"", "default", "mrope", "llama3", "longrope", "su"})
-# Decoders whose layers all keep keys and values of every token, as the cache's formula has it.
+# Decoders whose layers all keep keys and values of every token, as the cache's formula has it; some have windows.
 _PLAIN = frozenset(
     """
     AquilaForCausalLM AquilaModel Ernie4_5ForCausalLM GemmaForCausalLM Glm4ForCausalLM GlmForCausalLM
@@ -47,7 +48,16 @@ def unknown_parts(shape: ModelShape) -> str:
         return f"the architecture {shape.architecture or 'is not named, which'} is not one whose cache is known here"
     needed = ("layers", "hidden", "intermediate", "heads", "kv_heads", "head_size", "vocabulary", "longest")
     lacking = [name for name in needed if not getattr(shape, name)]
-    return f"config.json does not say: {', '.join(lacking)}" if lacking else ""
+    if lacking:
+        return f"config.json does not say: {', '.join(lacking)}"
+    return _windows(shape)
+
+
+def _windows(shape: ModelShape) -> str:
+    """V0 wants room for all tokens of a request, V1 since 0.8.3 for the window and one batch; a batch is not known."""
+    if 0 < shape.window < shape.longest:
+        return f"its layers look back over a window of {shape.window} tokens, and what those keep differs"
+    return ""
 
 
 def _shape(document: _Config) -> ModelShape:
@@ -55,6 +65,7 @@ def _shape(document: _Config) -> ModelShape:
     text = {**document, **inner} if inner else document
     quantization = _quantization(text)
     heads, hidden = _number(text, "num_attention_heads"), _number(text, "hidden_size")
+    head_size = _head_size(text) or (hidden // heads if heads else 0)
     rope = _inside(text, "rope_scaling") or _inside(text, "rope_parameters")
     max_positions = min((length for key in _LENGTHS if (length := _number(text, key))), default=0)
     architectures = document.get("architectures")
@@ -66,7 +77,7 @@ def _shape(document: _Config) -> ModelShape:
         intermediate=_number(text, "intermediate_size"),
         heads=heads,
         kv_heads=_number(text, "num_key_value_heads") or heads,
-        head_size=_number(text, "head_dim") or (hidden // heads if heads else 0),
+        head_size=head_size,
         vocabulary=_number(text, "vocab_size"),
         dtype=(_word(text, "torch_dtype") or _word(text, "dtype")).removeprefix("torch."),
         quantization=_word(quantization, "quant_method").lower(),
@@ -80,15 +91,57 @@ def _shape(document: _Config) -> ModelShape:
         experts=(experts := _first(text, "num_experts", "num_local_experts", "n_routed_experts")),
         experts_per_token=_number(text, "num_experts_per_tok"),
         expert_intermediate=_first(text, "moe_intermediate_size", "intermediate_size") if experts else 0,
+        value_size=_number(text, "v_head_dim") or head_size,
+        latent=_number(text, "kv_lora_rank"),
+        unrotated=_number(text, "qk_nope_head_dim"),
+        scheme=_scheme(_inside(text, "quantization_config")),
+        window=_window(text),
     )
+
+
+def _head_size(text: _Config) -> int:
+    """Of queries and keys; with latent attention both have a part that knows its position beside one that does not."""
+    rotated = _number(text, "qk_rope_head_dim") if _number(text, "kv_lora_rank") else 0
+    return _number(text, "qk_nope_head_dim") + rotated if rotated else _number(text, "head_dim")
+
+
+def _window(text: _Config) -> int:
+    """The narrowest. Qwen's names one that it does not use."""
+    if text.get("use_sliding_window") is False:
+        return 0
+    found = text.get("sliding_window") or text.get("interleaved_sliding_window")
+    widths = found if isinstance(found, list) else [found]
+    return min((width for each in widths if (width := _number({"": each}, ""))), default=0)
 
 
 def _quantization(text: _Config) -> _Config:
     """Of compressed-tensors, with what its first group says of weights."""
     found = _inside(text, "quantization_config")
-    groups = _inside(found, "config_groups")
-    first = next((group for group in groups.values() if isinstance(group, dict)), {})
-    return {**_inside(first, "weights"), **found}
+    return {**_inside(_first_group(found), "weights"), **found}
+
+
+def _first_group(quantization: _Config) -> _Config:
+    groups = _inside(quantization, "config_groups")
+    return next((group for group in groups.values() if isinstance(group, dict)), {})
+
+
+def _scheme(quantization: _Config) -> str:
+    """Which of its ways to compute vLLM takes for compressed-tensors; "" for all that are not told apart here."""
+    group = _first_group(quantization)
+    if _word(quantization, "quant_method").lower() != "compressed-tensors":
+        return ""
+    form = _word(group, "format") or _word(quantization, "format")
+    weights, inputs = _inside(group, "weights"), _inside(group, "input_activations")
+    match _word(weights, "type"), _bits(weights), bool(inputs):
+        case "int", 4 | 8, False if form == "pack-quantized":
+            return "wna16"
+        case "int", 8, True if form == "int-quantized":
+            return "int8"
+        case "float", 8, _ if form in _FLOAT8_FORMATS:
+            return "fp8"
+        case "float", 4, _ if form == "nvfp4-pack-quantized":
+            return "nvfp4"
+    return ""
 
 
 def _bits(quantization: _Config) -> int:

@@ -125,6 +125,22 @@ def _bfloat16(_match: re.Match[str], _asked: _Asked) -> Explanation:
     )
 
 
+def _other_dtype(match: re.Match[str], _asked: _Asked) -> Explanation:
+    return Explanation(
+        f"{match['method']} does not compute in {match['dtype']}",
+        f"{_BUILD} serve.args: [--dtype, {match['other'] or 'half'}]",
+    )
+
+
+def _short_batch(match: re.Match[str], asked: _Asked) -> Explanation:
+    batch, length = match["batch"], match["length"]
+    shorter = asked.try_setting(f"max_model_len={batch}")
+    return Explanation(
+        f"requests of {length} tokens do not go into a batch of {batch} (--max-num-batched-tokens)",
+        f'{shorter}; or build the bundle with serve.args: [--max-num-batched-tokens, "{length}"]',
+    )
+
+
 def _few_gpus(match: re.Match[str], asked: _Asked) -> Explanation:
     return Explanation(
         f"{match['wanted']} GPUs are asked for, {match['there']} are there",
@@ -154,7 +170,7 @@ def _out_of_memory(_match: re.Match[str], asked: _Asked) -> Explanation:
     return Explanation(
         "a GPU ran out of memory",
         f"{asked.try_setting(f'gpu_memory_utilization={lower:.2f}')} leaves more for all but the cache; "
-        "if the weights alone do not fit, take more GPUs",
+        "if the weights alone do not fit, take more GPUs; nvidia-smi names what else holds them",
     )
 
 
@@ -168,7 +184,8 @@ def _same_address(_match: re.Match[str], _asked: _Asked) -> Explanation:
 def _other_address(match: re.Match[str], _asked: _Asked) -> Explanation:
     return Explanation(
         f"no node of the cluster has what the server asks for ({match[0][:160]})",
-        "each node must be up, with all its GPUs, under the address of its --node-ip: vllm-airgap status on each",
+        "each node must be up, with all its GPUs, under the address of its --node-ip: on each, journalctl -u "
+        "vllm-airgap-node says what it waits for, nvidia-smi -L which GPUs it has; then vllm-airgap preflight",
     )
 
 
@@ -178,12 +195,12 @@ def _dotted(digits: str) -> str:
 
 
 _NEEDED = (
-    r"at least one request with the models?'s max seq len \((?P<length>\d+)\), \(?(?P<needed>[\d.]+) ?GiB KV cache"
+    r"at least one request with the models?'s max seq len \((?P<length>\d+)\), \(?(?P<needed>[\d.]+) ?Gi?B KV cache"
 )
-_THERE = r" is needed, which is larger than the available KV cache memory \((?P<there>[\d.]+) ?GiB\)"
+_THERE = r" is needed, which is larger than the available KV cache memory \((?P<there>[\d.]+) ?Gi?B\)"
 _ESTIMATE = r"(?:.*estimated maximum model length is (?P<estimate>\d+))?"
 _LENGTH = r"max seq len \((?P<length>\d+)\) is larger than the maximum number of tokens that can be stored in KV cache "
-_CURRENT = r"(?: Current capability: (?P<found>\d+))?"
+_CURRENT = r"(?:\W*Current capability: (?P<found>\d+))?"
 _WORLD = (
     r"(?:World|Tensor parallel) size \((?P<wanted>\d+)\) (?:is|cannot be) larger than the number of available GPUs "
 )
@@ -201,9 +218,12 @@ _WORDS: Mapping[str, _Answer] = {
     r"attention heads \((?P<heads>\d+)\) must be divisible by tensor parallel size \((?P<tp>\d+)\)": _heads,
     r"method (?P<method>\S+) is not supported for the current GPU\. Minimum capability: (?P<least>\d+)\."
     + _CURRENT: _capability,
-    r"(?P<method>)scheme is not supported for the current GPU\. Min capability: (?P<least>\d+)\."
+    r"(?P<method>)scheme is not supported for \W*the current GPU\. Min capability: (?P<least>\d+)\."
     + _CURRENT: _capability,
     r"Bfloat16 is only supported on GPUs": _bfloat16,
+    r"torch\.(?P<dtype>\w+) is not supported for quantization method (?P<method>[\w-]+)\."
+    r"(?: Supported dtypes: \[torch\.(?P<other>\w+))?": _other_dtype,
+    r"max_num_batched_tokens \((?P<batch>\d+)\) is smaller than max_model_len \((?P<length>\d+)\)": _short_batch,
     _WORLD + r"\((?P<there>\d+)\)": _few_gpus,
     r"Too large swap space\. (?P<swap>[\d.]+) GiB out of the (?P<total>[\d.]+) GiB total CPU memory": _swap_space,
     r"max_model_len \((?P<length>\d+)\) is greater than the derived max_model_len \([^)=]*="
@@ -212,6 +232,6 @@ _WORDS: Mapping[str, _Answer] = {
     r"size is not aligned with the quantized weight shape": _uneven_share,
     r"Every node should have a unique IP address": _same_address,
     "|".join(_PLACES): _other_address,
-    r"CUDA out of memory": _out_of_memory,
+    r"CUDA (?:driver )?(?:error: )?out of memory": _out_of_memory,
 }
 _ANSWERS = tuple((re.compile(words), answer) for words, answer in _WORDS.items())

@@ -5,12 +5,12 @@ internal/config/image/cuda_image.go). Where docker goes by CDI nobody asks them,
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from installer.hardware.conditions import Properties, alternatives, conditions, evaluate
 from installer.hardware.drivers import covers_minor_versions, is_beyond, least_driver, newest_cuda
-from installer.hardware.forward import forward_needs, is_geforce, minor_version_needs
+from installer.hardware.forward import forward_lack, forward_needs, is_geforce, minor_version_needs, tells_vllm
 from installer.hardware.releases import Release, release
 from installer.index.gpus import Capability
 
@@ -29,13 +29,15 @@ _BRANCH = re.compile(r"brand=(\w+),driver>=(\d+),driver<\d+")
 class Demands:
     """What an image asks for. ``requires`` are its NVIDIA_REQUIRE_*; versions are "" where not known.
 
-    ``is_gated`` is false where NVIDIA_DISABLE_REQUIRE keeps the toolkit from asking.
+    ``is_gated`` is false where NVIDIA_DISABLE_REQUIRE keeps the toolkit from asking. ``is_told``: its vLLM is to use
+    the image's cuda-compat.
     """
 
     requires: Mapping[str, str]
     cuda: str = ""
     vllm: str = ""
     is_gated: bool = True
+    is_told: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,16 @@ class Offer:
 class Verdict:
     """``kind`` is NATIVE, FORWARD or CANNOT.
 
-    ``needs`` are what makes the image's cuda-compat work, each a sentence for people. ``by_minor_version``: CUDA's
-    promise between minor versions covers it also without, but for kernels that are compiled from newer PTX.
+    ``needs`` are what makes the image's cuda-compat work, each a sentence for people, ``lack`` the one of them without
+    which it fails as things are, "" where none is known. ``by_minor_version``: CUDA's promise between minor versions
+    covers it also without, but for kernels that are compiled from newer PTX.
     """
 
     kind: str
     reason: str
     needs: tuple[str, ...] = ()
     by_minor_version: bool = False
+    lack: str = ""
 
     @property
     def passes(self) -> bool:
@@ -78,13 +82,30 @@ class Verdict:
 def demands_of(requires: Mapping[str, str], versions: Mapping[str, str], environment: Mapping[str, str]) -> Demands:
     """Of an image in a bundle, started with ``environment``, whose values go before the image's own."""
     own = {name: value for name, value in environment.items() if name.startswith(_PREFIX)}
-    is_gated = environment.get(_OFF, "") not in _TRUE
-    return Demands({**requires, **own}, versions.get("cuda", ""), versions.get("vllm", ""), is_gated)
+    return Demands(
+        requires={**requires, **own},
+        cuda=versions.get("cuda", ""),
+        vllm=versions.get("vllm", ""),
+        is_gated=environment.get(_OFF, "") not in _TRUE,
+        is_told=tells_vllm(environment),
+    )
 
 
 def judge(demands: Demands, offer: Offer) -> Verdict:
     """The worst of what the card's brands give: nobody knows beforehand which one a driver will report."""
-    verdicts = [_judge_as(demands, offer, brand) for brand in offer.brands or ("",)]
+    return worst(_judge_as(demands, offer, brand) for brand in offer.brands or ("",))
+
+
+def judge_idle(demands: Demands, offer: Offer) -> Verdict:
+    """The same of a card on which nothing will be computed: the toolkit asks it too, and CUDA does not.
+
+    libnvidia-container evaluates the variables for every device that the container sees (src/cli/configure.c).
+    """
+    refused = (_refusal(demands, offer, brand) for brand in offer.brands or ("",))
+    return next(filter(None, refused), Verdict(NATIVE, f"{_driver_text(offer)} lets the image start"))
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return max(verdicts, key=lambda verdict: _FROM_BEST.index(verdict.kind))
 
 
@@ -102,15 +123,22 @@ def image_cuda(demands: Demands) -> Release | None:
 
 
 def _judge_as(demands: Demands, offer: Offer, brand: str) -> Verdict:
-    properties, natively = _properties(offer, brand), True
-    for name, expression in _gates(demands).items():
-        outcome = evaluate(expression, properties)
-        if not outcome.holds and demands.is_gated:
-            return _refused(demands, offer, brand, name, outcome.invalid)
-        natively = natively and outcome.holds and _is_native(outcome.clause)
-    if natively:
+    if refused := _refusal(demands, offer, brand):
+        return refused
+    properties = _properties(offer, brand)
+    outcomes = [evaluate(expression, properties) for expression in _gates(demands).values()]
+    if all(outcome.holds and _is_native(outcome.clause) for outcome in outcomes):
         return Verdict(NATIVE, f"{_driver_text(offer)} has what the image asks for")
     return _compatibly(demands, offer, brand)
+
+
+def _refusal(demands: Demands, offer: Offer, brand: str) -> Verdict | None:
+    properties = _properties(offer, brand)
+    for name, expression in _gates(demands).items() if demands.is_gated else ():
+        outcome = evaluate(expression, properties)
+        if not outcome.holds:
+            return _refused(demands, offer, brand, name, outcome.invalid)
+    return None
 
 
 def _refused(demands: Demands, offer: Offer, brand: str, name: str, invalid: str) -> Verdict:
@@ -130,7 +158,7 @@ def _refused(demands: Demands, offer: Offer, brand: str, name: str, invalid: str
 def _compatibly(demands: Demands, offer: Offer, brand: str) -> Verdict:
     """Past the toolkit with a driver whose CUDA is older than the image's."""
     cuda, driver = image_cuda(demands), release(offer.driver)
-    needs = forward_needs(brand, offer.toolkit, demands.vllm)
+    needs = forward_needs(brand, offer.toolkit, demands.vllm, is_told=demands.is_told)
     if cuda is None:
         return Verdict(FORWARD, f"{_driver_text(offer)} is let pass by its branch alone", needs)
     lack = f"{_driver_text(offer)} is older than CUDA {cuda[0]}.{cuda[1]} of the image, of driver {least_driver(cuda)}"
@@ -139,7 +167,8 @@ def _compatibly(demands: Demands, offer: Offer, brand: str) -> Verdict:
         return Verdict(FORWARD, f"{lack}: {how}", minor_version_needs(brand) or needs, by_minor_version=True)
     if is_geforce(brand):
         return Verdict(CANNOT, f"{lack}: only cuda-compat could make it run, which GeForce cards cannot use")
-    return Verdict(FORWARD, f"{lack}: only the image's cuda-compat makes it run", needs)
+    missing = forward_lack(offer.toolkit, demands.vllm, is_told=demands.is_told)
+    return Verdict(FORWARD, f"{lack}: only the image's cuda-compat makes it run", needs, lack=missing)
 
 
 def _properties(offer: Offer, brand: str) -> Properties:

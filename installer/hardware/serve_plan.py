@@ -7,7 +7,7 @@ from installer.hardware.advice import Advice, advice_on, kernel_that_runs
 from installer.hardware.gpu_sets import GpuSet
 from installer.hardware.memory import Load, Memory, least_utilization, longest_that_fits, memory_of
 from installer.hardware.model_shape import unknown_parts
-from installer.hardware.parallel import Refusal, Split, liking, refusals, splits, world_refusal
+from installer.hardware.parallel import Cutting, Refusal, Split, doubt, liking, refusals, splits, world_refusal
 from installer.hardware.ranges import Range
 from installer.hardware.serving import Serving
 from installer.index.model_shape import ModelShape
@@ -31,6 +31,10 @@ class Subject:
         return kernel_that_runs(self.shape, self.serving, self.gpus.capability)
 
     @property
+    def cutting(self) -> Cutting:
+        return Cutting(self.kernel, self.serving.vllm, self.serving.keeps_experts_whole)
+
+    @property
     def length(self) -> int:
         """Of the longest request that the server must bear."""
         return self.serving.length or self.shape.longest
@@ -40,6 +44,8 @@ class Subject:
         """Why no memory can be computed; "" where it can."""
         if self.serving.beyond:
             return f"--{self.serving.beyond} changes what memory is used for"
+        if self.serving.stretched and not self.serving.length:
+            return f"--{self.serving.stretched} says how long requests may be, and no max_model_len does"
         if not self.weights:
             return "the size of its weights is not known"
         return unknown_parts(self.shape)
@@ -89,13 +95,15 @@ def judge(subject: Subject, split: Split) -> Option:
     load = Load(subject.shape, subject.weights, subject.gpus, split, subject.serving, subject.kernel)
     memory = memory_of(load, subject.length)
     verdict, reason = _verdict(memory, subject)
+    if verdict == FITS and (unsure := doubt(subject.shape, split, subject.cutting)):
+        verdict, reason = PERHAPS, unsure
     return Option(split, (), memory, longest_that_fits(load), least_utilization(load, subject.length), verdict, reason)
 
 
 def _refusals(subject: Subject, split: Split) -> Iterator[Refusal]:
     if world := world_refusal(split, subject.gpus.nodes, subject.gpus.per_node):
         yield world
-    yield from refusals(subject.shape, split, "" if subject.serving.keeps_experts_whole else subject.kernel)
+    yield from refusals(subject.shape, split, subject.cutting)
     yield from (Refusal(advice.name, advice.what) for advice in _advice(subject) if advice.is_refusal)
     longest, wanted = subject.shape.longest, subject.serving.length
     if longest and wanted > longest and not subject.serving.may_exceed:
@@ -108,13 +116,14 @@ def _advice(subject: Subject) -> Iterator[Advice]:
 
 def _verdict(memory: Memory, subject: Subject) -> tuple[str, str]:
     tokens, length = memory.tokens, subject.length
+    place = "a stage's share of the cache" if memory.load.shares > 1 else "the cache"
     if tokens.high < length:
         return DOES_NOT_FIT, _shortage(memory, length)
     if tokens.low < length:
-        return PERHAPS, f"the cache holds {_span(tokens)} tokens, and one request of {length} must go into it"
+        return PERHAPS, f"{place} holds {_span(tokens)} tokens, and one request of {length} must go into it"
     if subject.shape.is_multimodal:
         return PERHAPS, "what the model sees or hears takes memory that is not in this sum"
-    return FITS, f"the cache holds {_span(tokens)} tokens, {tokens.low / length:.1f} requests of {length} at least"
+    return FITS, f"{place} holds {_span(tokens)} tokens, {tokens.low / length:.1f} requests of {length} at least"
 
 
 def _shortage(memory: Memory, length: int) -> str:

@@ -32,9 +32,11 @@ def _sums(memory: Memory) -> Iterator[str]:
         f"= {_gib(likely.cache)} ({_gibs(memory.cache)})"
     )
     yield f"a token     {_token(load)} = {load.token_bytes} bytes"
+    shares = f" in {load.shares} shares" if load.shares > 1 else ""
     yield (
-        f"tokens      {likely.cache} // ({BLOCK} x {load.token_bytes}) = {memory.blocks.likely} blocks of {BLOCK} = "
-        f"{memory.tokens.likely} tokens ({memory.tokens.low} to {memory.tokens.high}); one request has {memory.length}"
+        f"tokens      {likely.cache} // ({BLOCK} x {load.token_bytes}) = {memory.blocks.likely} blocks of {BLOCK}"
+        f"{shares} = {memory.tokens.likely} tokens ({memory.tokens.low} to {memory.tokens.high}); "
+        f"one request has {memory.length}"
     )
 
 

@@ -1,6 +1,6 @@
 """What `vllm serve` will be told, and what this release of it makes of that where it is told nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from installer.hardware.ranges import Range
@@ -16,6 +16,9 @@ _AMPERE: Capability = (8, 0)  # A100, which V1 takes for small
 _LARGE, _LARGEST = 70 << 30, 160 << 30  # bytes of a GPU from which on V1 batches more
 _HALF, _WHOLE = 2, 4  # bytes of a number
 _MAY_EXCEED = "VLLM_ALLOW_LONG_MAX_MODEL_LEN"
+# Options by which vLLM takes other lengths than those of config.json, also with a key behind a dot.
+_STRETCHING = frozenset(("rope-scaling", "hf-overrides", "config-format", "hf-config-path"))
+_WHOLE_EXPERTS = "enable-expert-parallel"
 _BEYOND = tuple(
     """
     cpu-offload-gb data-parallel-size enable-expert-parallel enable-lora kv-cache-memory kv-cache-memory-bytes
@@ -31,7 +34,8 @@ class Serving:
     """``length`` is max_model_len, 0 where vLLM chooses. ``batched_tokens`` and ``sequences`` are 0 if not told.
 
     ``dtype`` and ``quantization`` are as told: "" and "auto" leave them to the model. ``may_exceed`` lets max_model_len
-    be more than the model's own. ``beyond`` is an option after which memory goes another way than is computed here.
+    be more than the model's own; ``stretched`` is an option that gives the model another length of its own. After the
+    option ``beyond`` memory goes another way than is computed here.
     """
 
     vllm: Release
@@ -44,11 +48,9 @@ class Serving:
     sequences: int
     is_eager: bool
     may_exceed: bool
+    stretched: str
+    keeps_experts_whole: bool
     beyond: str
-
-    @property
-    def keeps_experts_whole(self) -> bool:
-        return self.beyond == "enable-expert-parallel"
 
     @property
     def weight_bytes(self) -> int:
@@ -73,14 +75,26 @@ def serving_of(serve: ServeSettings, env: Mapping[str, str], vllm: Release) -> S
         batched_tokens=_count(options.get("max-num-batched-tokens", "")),
         sequences=_count(options.get("max-num-seqs", "")),
         is_eager="enforce-eager" in options,
-        may_exceed=may_exceed(env),
+        may_exceed=may_exceed(serve.args, env),
+        stretched=_stretched(serve.args),
+        keeps_experts_whole=keeps_experts_whole(serve.args),
         beyond=next((option for option in _BEYOND if option in options), ""),
     )
 
 
-def may_exceed(env: Mapping[str, str]) -> bool:
-    """Whether requests may be longer than the model was made for."""
-    return env.get(_MAY_EXCEED) == "1"
+def may_exceed(args: Sequence[str], env: Mapping[str, str]) -> bool:
+    """Whether requests may be longer than config.json says that the model was made for."""
+    return bool(_stretched(args)) or env.get(_MAY_EXCEED, "").strip().lower() in {"1", "true"}
+
+
+def keeps_experts_whole(args: Sequence[str]) -> bool:
+    """Whether each GPU has some of the experts instead of a part of each."""
+    return any(option == _WHOLE_EXPERTS for option, _ in option_values(args))
+
+
+def _stretched(args: Sequence[str]) -> str:
+    names = (option.partition(".")[0] for option, _ in option_values(args))
+    return next((name for name in names if name in _STRETCHING), "")
 
 
 def has_rdma(env: Mapping[str, str]) -> bool:

@@ -15,7 +15,9 @@ class ModelShape:
     ``group_size`` 0 is also one group for all of a column; of fp8 in blocks it is their width. ``max_positions`` is
     what config.json says, ``longest`` what vLLM makes of it with ``rope``, the kind of scaling: the most that
     max_model_len may be. ``is_tied``: the embeddings are also the output's matrix. ``is_multimodal``: it has more than
-    a language model.
+    a language model. ``value_size`` is of a head, like ``head_size``; with latent attention ``latent`` is the width of
+    what is cached, and ``unrotated`` the part of a head's size that knows no position. ``scheme`` is what
+    compressed-tensors makes of weights. ``window`` is the number of tokens that a layer looks back, 0 for all.
     """
 
     architecture: str
@@ -39,6 +41,20 @@ class ModelShape:
     experts: int
     experts_per_token: int
     expert_intermediate: int
+    value_size: int
+    latent: int
+    unrotated: int
+    scheme: str
+    window: int
+
+    @property
+    def method(self) -> str:
+        """How its weights are quantized, with the scheme where the name alone does not say; "" for not at all."""
+        return f"{self.quantization} {self.scheme}" if self.scheme else self.quantization
+
+    def named(self, quantization: str) -> str:
+        """What --quantization means for it."""
+        return self.method if quantization == self.quantization else quantization
 
     @classmethod
     def read(cls, at: Place) -> "ModelShape":
@@ -65,6 +81,11 @@ class ModelShape:
             experts=at.integer("experts", 0, _LARGEST, 0),
             experts_per_token=at.integer("experts_per_token", 0, _LARGEST, 0),
             expert_intermediate=at.integer("expert_intermediate", 0, _LARGEST, 0),
+            value_size=at.integer("value_size", 0, _LARGEST, 0),
+            latent=at.integer("latent", 0, _LARGEST, 0),
+            unrotated=at.integer("unrotated", 0, _LARGEST, 0),
+            scheme=at.matching("scheme", _WORD, "a name", ""),
+            window=at.integer("window", 0, _LARGEST, 0),
         )
 
     def document(self) -> dict[str, Value]:

@@ -3,7 +3,12 @@
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
-_SHORT = {"-q": "quantization", "-sc": "speculative-config"}
+_SHORT = {
+    "-q": "quantization",
+    "-sc": "speculative-config",
+    "-dp": "data-parallel-size",
+    "-ep": "enable-expert-parallel",
+}
 
 
 def option_value(args: Sequence[str], option: str) -> str:

@@ -28,8 +28,9 @@ PEER_PORT = 6385  # where nodes answer each other's probes
 # Whoever takes a port that the kernel chooses must not take one of these.
 FIXED_PORTS = frozenset((GCS_PORT, MP_MASTER_PORT, PEER_PORT, *RAY_PORTS.values()))
 _PARALLEL_SIZES = ("tensor_parallel_size", "pipeline_parallel_size")
-_ENVIRONMENT_NAME = r"[A-Z_][A-Z0-9_]{0,99}"
-# Set per node by the runner, or able to change what runs: the manifest may not.
+# Ray's own settings have lower-case names behind RAY_ (ray_config_def.h): RAY_memory_monitor_refresh_ms.
+_ENVIRONMENT_NAME = r"[A-Z_][A-Z0-9_]{0,99}|RAY_[a-z][a-z0-9_]{0,95}"
+# Set per node by the runner, or able to change what runs: the manifest may not, in no case of letters.
 _RESERVED_ENVIRONMENT = frozenset(
     """
     VLLM_HOST_IP RAY_ADDRESS NCCL_SOCKET_IFNAME GLOO_SOCKET_IFNAME TP_SOCKET_IFNAME RAY_AUTH_MODE
@@ -157,7 +158,7 @@ def _check_variable(at: Place, name: str) -> None:
         at.fail(name, NO_API_KEY, hint=PROXY_HINT)
     if is_secret(name):
         at.fail(name, OPEN, hint=ELSEWHERE)
-    if name in _RESERVED_ENVIRONMENT:
+    if name.upper() in _RESERVED_ENVIRONMENT:
         at.fail(name, "set by the installer on each node, it cannot be set here")
 
 

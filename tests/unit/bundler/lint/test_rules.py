@@ -24,7 +24,7 @@ WARNED = {
 BROKEN_SHARD = b'{"weight_map": {"a": "model-00001-of-00002.safetensors"}}'
 AUTO_MAP = {"auto_map": {"AutoModel": "modeling.Model"}}
 T4_MODEL = "source: modelscope\n  repo: Qwen/Qwen2.5-32B-Instruct-GPTQ-Int4"
-T4_ENV = 'env: {NCCL_IB_DISABLE: "1"}'
+T4_ENV = 'env: {NCCL_IB_DISABLE: "1", RAY_memory_monitor_refresh_ms: "0"}'
 KERNEL = Relation("kernel-devel-uname-r", "=", "3.10.0-1160.el7.x86_64")
 PACKAGE = "packages: [{url: 'https://mirror/k.rpm', kernels: [3.10.0-1160.el7.x86_64]}]\ndriver:"
 
@@ -45,6 +45,14 @@ def env(pair: str) -> Change:
     return text(T4_ENV, f"env: {{{pair}}}")
 
 
+EXPERTS = {"num_experts": 60, "moe_intermediate_size": 768, "head_dim": 128}
+FP8_EXPERTS = {**EXPERTS, "quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]}}
+GPTQ_EXPERTS = {**EXPERTS, "quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128}}
+W4A16 = {
+    "quant_method": "compressed-tensors",
+    "format": "pack-quantized",
+    "config_groups": {"group_0": {"weights": {"num_bits": 4, "type": "int", "group_size": 128}}},
+}
 # Rule, severity, manifest, and the one value that is another.
 TABLE: list[tuple[str, str, str, Change]] = [
     ("parallel-sizes", "error", T4, text("nodes: 2", "nodes: 4")),
@@ -53,6 +61,8 @@ TABLE: list[tuple[str, str, str, Change]] = [
     ("vocabulary", "error", T4, text("tensor_parallel_size: 2", "tensor_parallel_size: 5")),
     ("pipeline-layers", "error", L20, Change(config={"num_hidden_layers": 1})),
     ("quantized-split", "error", L20, Change(config={"intermediate_size": 27648 + 128})),
+    ("quantized-split", "error", A10, Change(config=FP8_EXPERTS)),
+    ("quantized-split", "warning", T4, Change(config={**GPTQ_EXPERTS, "moe_intermediate_size": 1408})),
     ("max-model-len", "error", T4, Change(config={"max_position_embeddings": 2048})),
     ("image-floats", "warning", T4, text("vllm-openai:v0.6.4.post1", "vllm-openai:latest")),
     ("missing-file", "error", T4, text('"550.127.08"', '"550.127.08", url: driver.run')),
@@ -104,6 +114,7 @@ TABLE: list[tuple[str, str, str, Change]] = [
     ("driver-cuda", "warning", A10, text("570.124.06", "550.127.08")),
     ("gpu-too-old", "error", L40S, text("gpu: L40S", "gpu: V100")),
     ("quantization-gpu", "error", T4, serve("--quantization, gptq_marlin")),
+    ("quantization-gpu", "error", T4, Change(config={"quantization_config": W4A16})),
     ("quantization-removed", "error", L40S, text("serve:\n", "serve:\n  args: [-q, gptq_marlin_24]\n")),
     ("gptq-exclamation-marks", "warning", T4, serve("--quantization, gptq")),
     ("bfloat16-gpu", "error", T4, serve("--dtype, bfloat16")),
@@ -207,6 +218,7 @@ SHORT = {"max_position_embeddings": 2048}
         ({**SHORT, "rope_scaling": {"rope_type": "yarn", "factor": 2.0}}, Change(), False),
         ({**SHORT, "rope_scaling": {"rope_type": "linear", "factor": 1.5}}, Change(), True),
         (SHORT, env('VLLM_ALLOW_LONG_MAX_MODEL_LEN: "1"'), False),
+        (SHORT, env('VLLM_ALLOW_LONG_MAX_MODEL_LEN: "true"'), False),
         (SHORT, serve('--rope-scaling, \'{"rope_type": "dynamic", "factor": 2.0}\''), False),
         (SHORT, serve("--hf-overrides.max_position_embeddings, '8192'"), False),
         (SHORT, text("max_model_len: 4096", "max_model_len: 2048"), False),
@@ -218,6 +230,13 @@ def test_a_length_is_held_against_the_model_as_vllm_does(
     found = only(look(tmp_path, T4, replace(change, config=config)), "max-model-len")
     assert bool(found) == is_found
     assert all(finding.fix.startswith("set serve.max_model_len: ") for finding in found)
+
+
+def test_experts_that_stay_whole_are_not_cut(tmp_path: Path) -> None:
+    """768 / 4 = 192 = 1.5 x 128."""
+    whole = Change(text=("[--dtype, bfloat16]", "[--enable-expert-parallel]"), config=FP8_EXPERTS)
+    assert "768 / 4" in only(look(tmp_path / "cut", A10, Change(config=FP8_EXPERTS)), "quantized-split")[0].what
+    assert only(look(tmp_path / "whole", A10, whole), "quantized-split") == []
 
 
 @pytest.mark.parametrize(

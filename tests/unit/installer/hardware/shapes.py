@@ -28,6 +28,45 @@ QWEN_32B: Mapping[str, object] = {
 }
 QWEN_32B_GPTQ = {**QWEN_32B, "torch_dtype": "float16", "quantization_config": GPTQ}
 QWEN_14B = {**QWEN_32B, "num_hidden_layers": 48, "intermediate_size": 13824}
+QWEN_30B_A3B = {
+    **QWEN_32B,
+    "architectures": ["Qwen3MoeForCausalLM"],
+    "num_hidden_layers": 48,
+    "hidden_size": 2048,
+    "intermediate_size": 6144,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 4,
+    "head_dim": 128,
+    "num_experts": 128,
+    "num_experts_per_tok": 8,
+    "moe_intermediate_size": 768,
+    "use_sliding_window": False,
+    "sliding_window": None,
+    "max_position_embeddings": 40960,
+}
+FP8_IN_BLOCKS: Mapping[str, object] = {"quant_method": "fp8", "weight_block_size": [128, 128]}
+DEEPSEEK_V3 = {
+    "architectures": ["DeepseekV3ForCausalLM"],
+    "model_type": "deepseek_v3",
+    "num_hidden_layers": 61,
+    "hidden_size": 7168,
+    "intermediate_size": 18432,
+    "num_attention_heads": 128,
+    "num_key_value_heads": 128,
+    "q_lora_rank": 1536,
+    "kv_lora_rank": 512,
+    "qk_nope_head_dim": 128,
+    "qk_rope_head_dim": 64,
+    "v_head_dim": 128,
+    "n_routed_experts": 256,
+    "num_experts_per_tok": 8,
+    "moe_intermediate_size": 2048,
+    "vocab_size": 129280,
+    "max_position_embeddings": 163840,
+    "torch_dtype": "bfloat16",
+    "quantization_config": FP8_IN_BLOCKS,
+}
+KIMI_K2 = {**DEEPSEEK_V3, "num_attention_heads": 64, "num_key_value_heads": 64, "n_routed_experts": 384}
 LLAMA_8B = {
     **QWEN_32B,
     "architectures": ["LlamaForCausalLM"],
@@ -63,6 +102,8 @@ def served(vllm: str, length: int = 0, utilization: float = 0.90) -> Serving:
         sequences=0,
         is_eager=False,
         may_exceed=False,
+        stretched="",
+        keeps_experts_whole=False,
         beyond="",
     )
 

@@ -5,6 +5,7 @@ import pytest
 from installer.hardware.capabilities import (
     chosen_kernel,
     computed_dtype,
+    enough_since,
     needed_capability,
     oldest_capability,
 )
@@ -30,6 +31,13 @@ OLD, BEFORE_MARLIN_FOR_T4, MARLIN_FOR_T4, NEW = (0, 6, 4), (0, 13, 0), (0, 14, 1
         ("modelopt", NEW, (8, 0)),
         ("auto_gptq", NEW, (6, 0)),
         ("fp_quant", NEW, (10, 0)),
+        ("compressed-tensors", OLD, (7, 0)),
+        ("compressed-tensors wna16", (0, 11, 2), (8, 0)),
+        ("compressed-tensors wna16", (0, 12, 0), (7, 5)),
+        ("compressed-tensors fp8", MARLIN_FOR_T4, (8, 0)),
+        ("compressed-tensors fp8", (0, 16, 0), (7, 5)),
+        ("compressed-tensors nvfp4", MARLIN_FOR_T4, (8, 0)),
+        ("compressed-tensors int8", OLD, (7, 5)),
         ("of_tomorrow", NEW, None),
     ],
 )
@@ -72,6 +80,20 @@ def test_marlin_is_taken_where_the_gpu_has_it(
 )
 def test_what_vllm_computes_in(asked: str, own: str, vllm: Release, capability: Capability, dtype: str | None) -> None:
     assert computed_dtype(asked, own, vllm, capability) == dtype
+
+
+@pytest.mark.parametrize(
+    ("kernel", "capability", "since"),
+    [
+        ("gptq_marlin", T4, (0, 14, 1)),
+        ("compressed-tensors wna16", T4, (0, 12, 0)),
+        ("compressed-tensors wna16", A10, (0, 0, 0)),
+        ("compressed-tensors int8", (7, 0), None),
+        ("of_tomorrow", T4, None),
+    ],
+)
+def test_the_release_that_a_gpu_is_enough_for(kernel: str, capability: Capability, since: Release | None) -> None:
+    assert enough_since(kernel, capability) == since
 
 
 def test_cuda_13_has_left_volta_behind() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from installer.facts.distribution import DEBIAN, RED_HAT, SUSE, Family
 from installer.facts.driver import DriverFacts
 from installer.facts.gpus import GpuFacts, PciGpu, SmiGpu
 from installer.hardware.driver_decision import (
@@ -169,13 +170,16 @@ CASES: list[tuple[str, DriverFacts, GpuFacts, Decision]] = [
 
 @pytest.mark.parametrize(("facts", "gpus", "decision"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_the_decision(facts: DriverFacts, gpus: GpuFacts, decision: Decision) -> None:
-    assert decide(Wanted(VERSION, "rpm", lambda version: version in {NEWER, ""}), facts, gpus) == decision
+    assert decide(Wanted(VERSION, RED_HAT, lambda version: version in {NEWER, ""}), facts, gpus) == decision
 
 
 def test_where_nothing_is_known_of_the_image_only_the_bundles_version_will_do() -> None:
-    decision = decide(Wanted(VERSION, "deb", no_other), by_package(NEWER, "nvidia-utils-580"), answering(NEWER))
+    decision = decide(Wanted(VERSION, DEBIAN, no_other), by_package(NEWER, "nvidia-utils-580"), answering(NEWER))
     assert isinstance(decision, Refuse)
     assert decision.fix.startswith("apt-get purge nvidia-utils-580 && ")
+    decision = decide(Wanted(VERSION, SUSE, no_other), by_package(NEWER, "nvidia-computeG06"), answering(NEWER))
+    assert isinstance(decision, Refuse)
+    assert decision.fix == "zypper remove nvidia-computeG06, then the same command again"
 
 
 # --- what tells nothing must not be taken for a fault
@@ -195,7 +199,7 @@ def test_where_nothing_is_known_of_the_image_only_the_bundles_version_will_do() 
     ids=["right", "older", "none seen", "a package of it", "a package of another", "unknown owner", "nouveau"],
 )
 def test_an_nvidia_smi_that_is_late_decides_nothing(facts: DriverFacts) -> None:
-    decision = decide(Wanted(VERSION, "rpm", no_other), facts, late())
+    decision = decide(Wanted(VERSION, RED_HAT, no_other), facts, late())
     assert isinstance(decision, Late)
     assert "no answer in 180 s" in decision.reason
     assert "nvidia-smi -pm 1" in decision.fix
@@ -204,7 +208,7 @@ def test_an_nvidia_smi_that_is_late_decides_nothing(facts: DriverFacts) -> None:
 @pytest.mark.parametrize("on_disk", [VERSION, ""])
 @pytest.mark.parametrize("error", [LOST, "NVIDIA-SMI has failed because it couldn't communicate", "GPU is lost"])
 def test_a_dead_gpu_gets_no_other_driver(error: str, on_disk: str) -> None:
-    decision = decide(Wanted(VERSION, "rpm", no_other), driver(VERSION, on_disk), silent(error))
+    decision = decide(Wanted(VERSION, RED_HAT, no_other), driver(VERSION, on_disk), silent(error))
     assert isinstance(decision, Refuse)
     assert decision.reason == f"driver {VERSION} is loaded as it should be, but nvidia-smi says: {error}"
     for word in ("dmesg", "Xid", "power"):
@@ -213,22 +217,26 @@ def test_a_dead_gpu_gets_no_other_driver(error: str, on_disk: str) -> None:
 
 @pytest.mark.parametrize("error", [MISMATCH, "NVIDIA-SMI couldn't find libnvidia-ml.so library in your system."])
 def test_programs_that_do_not_go_with_the_module_are_installed_anew(error: str) -> None:
-    decision = decide(Wanted(VERSION, "rpm", no_other), driver(VERSION, VERSION), silent(error))
+    decision = decide(Wanted(VERSION, RED_HAT, no_other), driver(VERSION, VERSION), silent(error))
     assert isinstance(decision, Install)
 
 
 @pytest.mark.parametrize("facts", [of_unknown_owner(OLDER, OLDER), replace(NOUVEAU, owner_silence=RPM_HANGS)])
-@pytest.mark.parametrize(("package_format", "command"), [("rpm", "rpm -qf"), ("deb", "dpkg-query -S")])
-def test_what_may_be_of_a_package_is_not_overlaid(facts: DriverFacts, package_format: str, command: str) -> None:
+@pytest.mark.parametrize(
+    ("family", "command"),
+    [(RED_HAT, "rpm -qf"), (SUSE, "rpm -qf"), (DEBIAN, "dpkg-query -S")],
+    ids=["Red Hat", "SUSE", "Debian"],
+)
+def test_what_may_be_of_a_package_is_not_overlaid(facts: DriverFacts, family: Family, command: str) -> None:
     gpus = answering(OLDER) if facts.loaded else silent()
-    decision = decide(Wanted(VERSION, package_format, no_other), facts, gpus)
+    decision = decide(Wanted(VERSION, family, no_other), facts, gpus)
     assert isinstance(decision, Refuse)
     assert RPM_HANGS in decision.reason
     assert command in decision.fix
 
 
 def test_the_right_driver_is_kept_whoever_owns_it() -> None:
-    decision = decide(Wanted(VERSION, "rpm", no_other), of_unknown_owner(VERSION, VERSION), answering(VERSION))
+    decision = decide(Wanted(VERSION, RED_HAT, no_other), of_unknown_owner(VERSION, VERSION), answering(VERSION))
     assert decision == Keep(VERSION)
 
 
@@ -237,7 +245,7 @@ def test_the_right_driver_is_kept_whoever_owns_it() -> None:
     "gpus", [shared(GRID), shared(GRID, "NVIDIA A10", "NVIDIA Virtual Compute Server")], ids=["product", "brand"]
 )
 def test_the_driver_of_a_share_of_a_gpu_is_not_replaced(gpus: GpuFacts, owner: str) -> None:
-    decision = decide(Wanted(VERSION, "deb", no_other), driver(GRID, GRID, owner), gpus)
+    decision = decide(Wanted(VERSION, DEBIAN, no_other), driver(GRID, GRID, owner), gpus)
     assert isinstance(decision, Refuse)
     assert gpus.smi[0].name in decision.reason
     assert "without `driver:`" in decision.fix
@@ -245,8 +253,14 @@ def test_the_driver_of_a_share_of_a_gpu_is_not_replaced(gpus: GpuFacts, owner: s
 
 
 @pytest.mark.parametrize("owner", ["", "nvidia-linux-grid-550"])
+def test_a_share_of_a_gpu_may_have_the_very_driver_of_the_bundle(owner: str) -> None:
+    decision = decide(Wanted(GRID, DEBIAN, no_other), driver(GRID, GRID, owner), shared(GRID))
+    assert decision == Keep(GRID)
+
+
+@pytest.mark.parametrize("owner", ["", "nvidia-linux-grid-550"])
 def test_the_driver_of_a_share_of_a_gpu_stays_where_the_image_runs_with_it(owner: str) -> None:
-    decision = decide(Wanted(VERSION, "deb", lambda has: has == GRID), driver(GRID, GRID, owner), shared(GRID))
+    decision = decide(Wanted(VERSION, DEBIAN, lambda has: has == GRID), driver(GRID, GRID, owner), shared(GRID))
     assert isinstance(decision, Keep)
     assert decision.version == GRID
     assert "GRID T4-16C" in decision.warning

@@ -93,6 +93,23 @@ def test_what_the_driver_reports_goes_before_what_such_a_card_may_report() -> No
     assert brands_of("NVIDIA of tomorrow", "") == ()
 
 
+@pytest.mark.parametrize(
+    ("product", "brand"),
+    [
+        ("NVIDIA GeForce GTX 1650", "geforce"),
+        ("GeForce GTX 1080 Ti", "geforce"),
+        ("NVIDIA TITAN RTX", "titanrtx"),
+        ("Quadro P2000", "quadro"),
+        ("NVIDIA RTX A2000", "nvidiartx"),
+        ("Tesla P40", "tesla"),
+    ],
+)
+def test_the_brand_of_a_card_that_is_not_in_our_list_is_in_its_name(product: str, brand: str) -> None:
+    assert gpu_of_product(product) is None
+    assert brand in brands_of(product, "")
+    assert brands_of(f"{product}-8Q", "") == ()
+
+
 def test_the_recorded_host_has_gpus_that_are_known() -> None:
     gpu = ET.fromstring((H200 / "q.xml").read_bytes()).find("gpu")  # noqa: S314 # our own file
     assert gpu is not None

@@ -12,7 +12,9 @@ from tests.unit.installer.hardware.shapes import (
     LLAMA_8B,
     QWEN_14B,
     QWEN_32B,
+    QWEN_32B_GPTQ,
     WEIGHTS_14B,
+    WEIGHTS_32B_GPTQ,
     served,
     shape_of,
     t4_runbook,
@@ -122,6 +124,16 @@ def test_pipeline_stages_hold_their_layers_and_one_matrix_of_words() -> None:
     assert load.token_bytes == 2 * 12 * 8 * 128 * 2
 
 
+@pytest.mark.parametrize(("vllm", "shares"), [("0.6.4", 3), ("0.7.3", 3), ("0.9.2", 3), ("0.10.2", 1)])
+def test_a_request_of_v0_has_its_stages_share_of_the_cache_and_no_more(vllm: str, shares: int) -> None:
+    """As cache_engine.py and scheduler.py divide it from 0.6.0 on; vllm#7039 has it from a server."""
+    gpus = parse_gpus("3x1xT4-16G")
+    load = Load(shape_of(QWEN_32B_GPTQ), WEIGHTS_32B_GPTQ, gpus, Split(1, 3), served(vllm, 4096, 0.95), "")
+    found = memory_of(load, 4096)
+    assert found.blocks.low > 3
+    assert found.tokens == found.blocks.map(lambda blocks: blocks // shares * 16)
+
+
 def test_a_gpu_keeps_one_kv_head_at_least() -> None:
     load = replace(runbook(4096, 0.9), split=Split(40, 1))
     assert load.kv_heads == 1
@@ -168,16 +180,18 @@ def test_newer_releases_take_cuda_graphs_off_the_cache() -> None:
     assert memory_of(eager, 4096).cache == memory_of(load, 4096).cache
 
 
-def test_the_longest_request_is_one_that_fits_and_the_next_does_not() -> None:
-    load = runbook(32768, 0.95)
+@pytest.mark.parametrize("split", [Split(2, 1), Split(1, 3)], ids=lambda split: split.text)
+def test_the_longest_request_is_one_that_fits_and_the_next_does_not(split: Split) -> None:
+    load = replace(runbook(32768, 0.95), split=split)
     found = longest_that_fits(load)
     assert memory_of(load, found.likely).tokens.likely >= found.likely
     assert memory_of(load, found.likely + 16).tokens.likely < found.likely + 16
     assert 4096 < found.low < found.high <= 32768
 
 
-def test_the_least_utilization_is_enough_and_a_hundredth_less_is_not() -> None:
-    load = runbook(4096, 0.5)
+@pytest.mark.parametrize("split", [Split(2, 1), Split(1, 3)], ids=lambda split: split.text)
+def test_the_least_utilization_is_enough_and_a_hundredth_less_is_not(split: Split) -> None:
+    load = replace(runbook(4096, 0.5), split=split)
     share = least_utilization(load, 4096).likely
     at = [replace(load, serving=replace(load.serving, utilization=each / 100)) for each in (share, share - 1)]
     assert memory_of(at[0], 4096).tokens.likely >= 4096 > memory_of(at[1], 4096).tokens.likely

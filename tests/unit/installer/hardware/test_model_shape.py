@@ -5,7 +5,7 @@ import pytest
 from installer.hardware.model_shape import read_shape, unknown_parts
 from installer.index.model_shape import ModelShape
 from installer.index.strict import Place
-from tests.unit.installer.hardware.shapes import GPTQ, LLAMA_8B, QWEN_32B, QWEN_32B_GPTQ, shape_of
+from tests.unit.installer.hardware.shapes import DEEPSEEK_V3, GPTQ, LLAMA_8B, QWEN_32B, QWEN_32B_GPTQ, shape_of
 
 
 def test_a_dense_model() -> None:
@@ -19,6 +19,15 @@ def test_a_dense_model() -> None:
 
 def test_heads_have_a_size_of_their_own_where_the_model_says_so() -> None:
     assert shape_of(QWEN_32B, head_dim=64).head_size == 64
+
+
+def test_values_are_as_wide_as_keys_where_the_model_does_not_say_otherwise() -> None:
+    assert (shape_of(QWEN_32B).value_size, shape_of(QWEN_32B, head_dim=192, v_head_dim=64).value_size) == (128, 64)
+
+
+def test_latent_attention() -> None:
+    shape = shape_of(DEEPSEEK_V3)
+    assert (shape.latent, shape.head_size, shape.unrotated, shape.value_size) == (512, 192, 128, 128)
 
 
 def test_without_kv_heads_every_head_has_its_own() -> None:
@@ -58,6 +67,37 @@ def test_what_compressed_tensors_says_of_weights() -> None:
     assert (shape.quantization, shape.bits, shape.group_size) == ("compressed-tensors", 4, 64)
 
 
+INPUTS = {"num_bits": 8, "type": "float", "dynamic": True, "strategy": "token"}
+
+
+@pytest.mark.parametrize(
+    ("form", "weights", "inputs", "scheme"),
+    [
+        ("pack-quantized", {"num_bits": 4, "type": "int", "group_size": 128}, None, "wna16"),
+        ("pack-quantized", {"num_bits": 8, "type": "int"}, None, "wna16"),
+        ("pack-quantized", {"num_bits": 4, "type": "float"}, None, ""),
+        ("pack-quantized", {"num_bits": 4, "type": "int"}, INPUTS, ""),
+        ("marlin-24", {"num_bits": 4, "type": "int"}, None, ""),
+        ("float-quantized", {"num_bits": 8, "type": "float", "strategy": "channel"}, INPUTS, "fp8"),
+        ("naive-quantized", {"num_bits": 8, "type": "float", "strategy": "tensor"}, None, "fp8"),
+        ("int-quantized", {"num_bits": 8, "type": "int"}, {**INPUTS, "type": "int"}, "int8"),
+        ("nvfp4-pack-quantized", {"num_bits": 4, "type": "float"}, None, "nvfp4"),
+        ("of-tomorrow", {"num_bits": 4, "type": "int"}, None, ""),
+    ],
+)
+def test_the_scheme_of_compressed_tensors(form: str, weights: object, inputs: object, scheme: str) -> None:
+    group = {"weights": weights, "input_activations": inputs}
+    for outer, inner in (({"format": form}, {}), ({"format": "mixed-precision"}, {"format": form}), ({}, {})):
+        found = {"quant_method": "compressed-tensors", **outer, "config_groups": {"group_0": {**group, **inner}}}
+        wanted = scheme if outer else ""
+        assert shape_of(QWEN_32B, quantization_config=found).scheme == wanted
+
+
+def test_only_compressed_tensors_has_schemes() -> None:
+    found = {**GPTQ, "format": "pack-quantized", "config_groups": {"a": {"weights": {"num_bits": 4, "type": "int"}}}}
+    assert shape_of(QWEN_32B, quantization_config=found).scheme == ""
+
+
 @pytest.mark.parametrize(
     ("rope", "longest"),
     [
@@ -79,6 +119,29 @@ def test_how_long_a_request_may_be(rope: object, longest: int) -> None:
 def test_an_architecture_whose_cache_is_another_is_said_to_be_unknown(architecture: str) -> None:
     """Latent attention, sliding windows and state spaces keep other things than the formula counts."""
     assert architecture in unknown_parts(shape_of(QWEN_32B, architectures=[architecture]))
+
+
+@pytest.mark.parametrize(
+    ("config", "window"),
+    [
+        ({"sliding_window": 4096}, 4096),
+        ({"sliding_window": None}, 0),
+        ({"sliding_window": 4096, "use_sliding_window": False}, 0),
+        ({"sliding_window": 4096, "use_sliding_window": True}, 4096),
+        ({"sliding_window": [4096, None, 2048]}, 2048),
+        ({"sliding_window": [None]}, 0),
+        ({"interleaved_sliding_window": 1024}, 1024),
+        ({"sliding_window": "wide"}, 0),
+    ],
+)
+def test_how_far_a_layer_looks_back(config: dict[str, object], window: int) -> None:
+    assert shape_of(LLAMA_8B, **config).window == window
+
+
+def test_a_cache_of_windows_is_said_to_be_unknown() -> None:
+    """Mistral-7B-v0.1, Phi-3-mini-4k, starcoder2. A window as long as the longest request is none: Phi-3-mini-128k."""
+    assert "a window of 4096 tokens" in unknown_parts(shape_of(LLAMA_8B, sliding_window=4096))
+    assert unknown_parts(shape_of(LLAMA_8B, sliding_window=8192)) == ""
 
 
 def test_what_config_json_does_not_say_is_named() -> None:
@@ -105,7 +168,7 @@ def test_nonsense_is_taken_for_nothing() -> None:
     assert not any(value for name, value in vars(shape).items())
 
 
-@pytest.mark.parametrize("config", [QWEN_32B_GPTQ, LLAMA_8B, {}])
+@pytest.mark.parametrize("config", [QWEN_32B_GPTQ, {**LLAMA_8B, "sliding_window": 9}, DEEPSEEK_V3, {}])
 def test_the_index_keeps_all_of_it(config: dict[str, object]) -> None:
     shape = shape_of(config)
     assert ModelShape.read(Place.of(shape.document(), "model.shape")) == shape

@@ -1,4 +1,4 @@
-"""What vLLM says when it refuses to start becomes the value to try next. The lines are of real logs."""
+"""What vLLM says when it refuses to start becomes the value to try next. Lines are of real logs or a named source."""
 
 from dataclasses import replace
 
@@ -36,6 +36,29 @@ def test_without_an_estimate_it_is_the_share_that_is_there() -> None:
         "is larger than the available KV cache memory (4.00 GiB). Try increasing `gpu_memory_utilization`"
     )
     assert found.hint == f"{SET} max_model_len=16384"
+
+
+def test_the_first_releases_of_v1_write_gb() -> None:
+    """As kv_cache_utils.py of 0.8.0 to 0.8.2 has it; what they count are GiB."""
+    found = explained(
+        "ValueError: To serve at least one request with the models's max seq len "
+        "(8192), (2.00 GB KV cache is needed, which is larger than the available KV cache memory (0.78 GB). Try "
+        "increasing `gpu_memory_utilization` or decreasing `max_model_len` when initializing the engine."
+    )
+    assert found.what == "one request of 8192 tokens needs 2.0 GiB of cache, 0.78 GiB are there"
+    assert found.hint == f"{SET} max_model_len=3072"
+
+
+def test_a_batch_that_is_shorter_than_a_request() -> None:
+    """As config.py of 0.8.5 and scheduler.py of 0.33.0 have it."""
+    found = explained(
+        "ValueError: max_num_batched_tokens (2048) is smaller than max_model_len (4096). This effectively limits the "
+        "maximum sequence length to max_num_batched_tokens and makes vLLM reject longer sequences. Please increase "
+        "max_num_batched_tokens or decrease max_model_len."
+    )
+    assert found.what == "requests of 4096 tokens do not go into a batch of 2048 (--max-num-batched-tokens)"
+    assert found.hint.startswith(f"{SET} max_model_len=2048")
+    assert 'serve.args: [--max-num-batched-tokens, "4096"]' in found.hint
 
 
 def test_the_tokens_that_v0_has_are_the_next_length() -> None:
@@ -117,8 +140,21 @@ def test_a_gpu_that_is_too_old_for_the_kernel() -> None:
 
 
 def test_a_scheme_that_is_too_new() -> None:
-    found = explained("Quantization scheme is not supported for the current GPU. Min capability: 100.")
-    assert found.what == "the model's quantization needs compute capability 10.0"
+    """vllm#14040: RuntimeError is given three pieces, and prints them so."""
+    found = explained(
+        "RuntimeError: ('Quantization scheme is not supported for ', 'the current GPU. Min capability: 80. ', 'Current "
+        "capability: 75.')"
+    )
+    assert found.what == "the model's quantization needs compute capability 8.0, the GPU has 7.5"
+
+
+def test_a_quantization_without_bfloat16() -> None:
+    """vllm#1823."""
+    found = explained(
+        "ValueError: torch.bfloat16 is not supported for quantization method awq. Supported dtypes: [torch.float16]"
+    )
+    assert found.what == "awq does not compute in bfloat16"
+    assert found.hint.endswith("serve.args: [--dtype, float16]")
 
 
 def test_no_bfloat16() -> None:
@@ -158,8 +194,17 @@ def test_longer_than_the_model_was_made_for(most: str) -> None:
     assert found.hint == f"{SET} max_model_len=32768"
 
 
-def test_out_of_memory_leaves_more_to_the_rest() -> None:
-    found = explained("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 266.00 MiB. GPU 0 has a total")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 266.00 MiB. GPU 0 has a total",
+        "RuntimeError: CUDA error: out of memory",
+        "RuntimeError: CUDA driver error: out of memory",
+    ],
+)
+def test_out_of_memory_leaves_more_to_the_rest(line: str) -> None:
+    found = explained(line)
+    assert "nvidia-smi" in found.hint
     assert f"{SET} gpu_memory_utilization=0.85" in found.hint
 
 

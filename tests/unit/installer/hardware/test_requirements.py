@@ -7,7 +7,18 @@ import pytest
 
 from installer.hardware.drivers import usual_requirement
 from installer.hardware.gpus import brands_of
-from installer.hardware.requirements import CANNOT, FORWARD, NATIVE, Demands, Offer, Verdict, cuda_of, demands_of, judge
+from installer.hardware.requirements import (
+    CANNOT,
+    FORWARD,
+    NATIVE,
+    Demands,
+    Offer,
+    Verdict,
+    cuda_of,
+    demands_of,
+    judge,
+    judge_idle,
+)
 from installer.index.gpus import GPUS
 
 RECORDED = Path(__file__).parents[3] / "recorded"
@@ -158,6 +169,44 @@ def test_what_makes_cuda_compat_work_depends_on_toolkit_and_vllm(toolkit: str, v
     assert need is None or need in found.needs[0]
 
 
+@pytest.mark.parametrize(
+    ("toolkit", "vllm", "lack"),
+    [
+        ("1.17.8", "0.14.1", ""),
+        ("", "0.14.1", ""),
+        ("1.17.4", "0.14.1", "toolkit 1.17.4 leaves the image's cuda-compat out: install 1.17.8 or newer"),
+        ("1.17.4", "0.16.0", ""),
+        ("1.17.8", "0.20.0", ""),
+        ("", "0.20.0", ""),
+        ("1.17.4", "0.20.0", 'set cluster.env VLLM_ENABLE_CUDA_COMPATIBILITY: "1"'),
+    ],
+)
+def test_across_major_versions_an_image_fails_whose_cuda_compat_nothing_turns_on(
+    toolkit: str, vllm: str, lack: str
+) -> None:
+    assert judge(demands("13.0.2", vllm), offer("550.127.08", "H100", toolkit)).lack == lack
+    assert judge(demands("12.9.1", vllm), offer("550.127.08", "H100", toolkit)).lack == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "is_told"), [("1", True), ("true", True), ("True ", True), ("0", False), ("", False)]
+)
+def test_what_was_turned_on_is_not_asked_for_again(value: str, *, is_told: bool) -> None:
+    requires, versions = {"NVIDIA_REQUIRE_CUDA": recorded("13.0.2")}, {"cuda": "13.0.2", "vllm": "0.20.0"}
+    asked = demands_of(requires, versions, {"VLLM_ENABLE_CUDA_COMPATIBILITY": value})
+    found = judge(asked, offer("550.127.08", "H100", "1.17.4"))
+    assert found.kind == FORWARD
+    assert (found.lack == "", found.needs == ()) == (is_told, is_told)
+
+
+def test_an_idle_card_is_asked_by_the_toolkit_alone() -> None:
+    """535 is let pass on it, and CUDA would need more than that."""
+    image = Demands({"NVIDIA_REQUIRE_CUDA": "cuda>=13.0 driver>=535"}, "13.0.2")
+    assert judge(image, offer("570.124.06", "RTX-40")).kind == CANNOT
+    assert judge_idle(image, offer("570.124.06", "RTX-40")).kind == NATIVE
+    assert judge_idle(demands("12.8.1"), offer("550.127.08", "RTX-40")).kind == CANNOT
+
+
 def test_a_workstation_card_has_to_be_tried() -> None:
     found = judge(demands("13.0.2"), Offer("575.57.08", ("nvidiartx",), (8, 9), toolkit="1.17.8"))
     assert "selected RTX cards" in found.needs[0]
@@ -181,6 +230,26 @@ def test_several_variables_must_all_hold() -> None:
     assert found.kind == CANNOT
     assert "NVIDIA_REQUIRE_ARCH asks for arch>=8.0" in found.reason
     assert judge(both, offer("550.127.08", "L20")).kind == NATIVE
+
+
+def test_what_a_card_is_too_old_for_no_compatibility_helps() -> None:
+    both = Demands({"NVIDIA_REQUIRE_CUDA": recorded("12.4.1"), "NVIDIA_REQUIRE_ARCH": "arch>=8.0"}, "12.4.1")
+    found = judge(both, offer("535.183.06", "T4"))
+    assert found.reason.endswith("NVIDIA_REQUIRE_ARCH asks for arch>=8.0")
+    assert not found.by_minor_version
+
+
+@pytest.mark.parametrize(("gpu", "count"), [("RTX-40", 1), ("L20", 0)])
+def test_who_switches_the_gate_off_hears_what_else_a_card_needs(gpu: str, count: int) -> None:
+    found = judge(Demands({}, "12.4.1"), offer("535.183.06", gpu))
+    assert (found.kind, found.by_minor_version) == (CANNOT, True)
+    assert found.reason.endswith("would make it run with NVIDIA_DISABLE_REQUIRE=1 in cluster.env")
+    assert len([need for need in found.needs if "cuda-compat-mode" in need]) == count
+
+
+def test_of_an_image_that_tells_no_cuda_only_its_branches_are_known() -> None:
+    found = judge(Demands({"NVIDIA_REQUIRE_CUDA": "driver>=470,driver<536"}), offer("535.183.06", "H100"))
+    assert found == Verdict(FORWARD, "driver 535.183.06 (CUDA 12.2) is let pass by its branch alone")
 
 
 def test_what_is_not_understood_is_refused_as_the_toolkit_does() -> None:

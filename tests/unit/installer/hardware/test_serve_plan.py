@@ -9,7 +9,10 @@ from installer.hardware.parallel import Split
 from installer.hardware.serve_plan import DOES_NOT_FIT, FITS, PERHAPS, Subject, judge, plan_serving
 from installer.hardware.serve_words import arithmetic, headline, settings_to_try
 from tests.unit.installer.hardware.shapes import (
+    DEEPSEEK_V3,
+    GPTQ,
     QWEN_14B,
+    QWEN_30B_A3B,
     QWEN_32B,
     QWEN_32B_GPTQ,
     WEIGHTS_14B,
@@ -69,6 +72,20 @@ def test_a_way_over_the_network_that_may_fit_beats_one_that_does_not() -> None:
     assert plan.best == plan.options[1]
 
 
+def test_a_request_that_would_need_the_cache_of_all_stages_of_v0_does_not_fit() -> None:
+    subject = replace(t4_runbook(16384, 0.95), gpus=parse_gpus("3x1xT4-16G"))
+    found = judge(subject, Split(1, 3))
+    assert found.memory is not None
+    assert found.memory.blocks.low * 16 >= 16384
+    assert found.verdict == DOES_NOT_FIT
+    assert "max seq len (16384) is larger than" in found.reason
+    assert " blocks of 16 in 3 shares = " in arithmetic(found)[-1]
+    shorter = judge(replace(subject, serving=replace(subject.serving, length=4096)), Split(1, 3))
+    assert shorter.reason.startswith("a stage's share of the cache holds ")
+    newer = replace(subject, serving=replace(served("0.10.2", 16384, 0.95), dtype="half"))
+    assert judge(newer, Split(1, 3)).verdict == FITS
+
+
 def test_sizes_that_are_not_all_gpus_are_refused() -> None:
     found = judge(a10_cluster(), Split(2, 1))
     assert found.refusals[0].name == "parallel-sizes"
@@ -93,8 +110,48 @@ def test_experts_that_stay_whole_are_not_cut() -> None:
     shape = shape_of(QWEN_14B, num_experts=8, moe_intermediate_size=192, quantization_config=quantization)
     subject = replace(a10_cluster(), shape=shape)
     assert [refusal.name for refusal in judge(subject, Split(4, 1)).refusals] == ["quantized-split"]
-    whole = replace(subject, serving=replace(subject.serving, beyond="enable-expert-parallel"))
-    assert judge(whole, Split(4, 1)).verdict == PERHAPS
+    whole = replace(subject, serving=replace(subject.serving, keeps_experts_whole=True))
+    assert judge(whole, Split(4, 1)).refusals == ()
+
+
+def test_experts_that_nobody_knows_how_to_cut_fit_perhaps() -> None:
+    shape = shape_of(QWEN_30B_A3B, quantization_config=GPTQ)
+    old = replace(a10_cluster(), shape=shape, serving=served("0.6.4", 4096))
+    found = judge(old, Split(4, 1))
+    assert (found.verdict, found.refusals) == (PERHAPS, ())
+    assert "768 / 4 = 192" in found.reason
+    assert judge(replace(old, serving=served("0.10.2", 4096)), Split(4, 1)).verdict == FITS
+
+
+def test_deepseek_v3_is_cut_over_two_machines() -> None:
+    subject = Subject(shape_of(DEEPSEEK_V3), 0, parse_gpus("2x8xH200-141G"), served("0.10.2", 4096), has_rdma=True)
+    assert judge(subject, Split(16, 1)).refusals == ()
+
+
+@pytest.mark.parametrize(("vllm", "verdict"), [("0.8.5", DOES_NOT_FIT), ("0.11.2", DOES_NOT_FIT), ("0.12.0", FITS)])
+def test_w4a16_on_a_t4(vllm: str, verdict: str) -> None:
+    """vllm#25022 and vllm#14040; vllm#29732 made it run."""
+    weights = {"num_bits": 4, "type": "int", "group_size": 128}
+    quantization = {
+        "quant_method": "compressed-tensors",
+        "format": "pack-quantized",
+        "config_groups": {"group_0": {"weights": weights, "input_activations": None}},
+    }
+    config = {**QWEN_32B, "torch_dtype": "float16", "quantization_config": quantization}
+    subject = on_t4(vllm, "half", config)
+    assert judge(subject, Split(2, 1)).verdict == verdict
+    named = on_t4(vllm, "half", config, "compressed-tensors")
+    assert judge(named, Split(2, 1)).verdict == verdict
+    for advice in plan_serving(subject).advice:
+        assert advice.what.startswith("compressed-tensors wna16 needs compute capability 8.0 in vLLM 0.")
+        assert advice.fix == "take an image from v0.12.0 on, or another model"
+
+
+def test_windows_are_said_and_not_computed() -> None:
+    shape = replace(a10_cluster().shape, window=4096)
+    found = judge(replace(a10_cluster(), shape=shape), Split(4, 1))
+    assert (found.verdict, found.memory) == (PERHAPS, None)
+    assert "a window of 4096 tokens" in found.reason
 
 
 def test_a_model_that_sees_fits_perhaps() -> None:
@@ -114,6 +171,16 @@ def test_a_length_that_the_model_was_not_made_for_is_refused_unless_allowed() ->
     assert judge(subject, Split(4, 1)).reason == "max_model_len 65536 > 32768, the most that the model was made for"
     allowed = replace(subject, serving=replace(subject.serving, may_exceed=True))
     assert judge(allowed, Split(4, 1)).verdict == FITS
+    longest = judge(allowed, Split(4, 1)).longest
+    assert longest is not None
+    assert longest.low >= 65536
+
+
+def test_how_long_requests_are_is_not_known_where_an_option_says_so_and_no_length_is_set() -> None:
+    subject = replace(a10_cluster(), serving=replace(a10_cluster().serving, stretched="rope-scaling", length=0))
+    found = judge(subject, Split(4, 1))
+    assert (found.verdict, found.memory) == (PERHAPS, None)
+    assert "--rope-scaling" in found.reason
 
 
 def test_what_to_try_where_it_does_not_fit() -> None:

@@ -18,6 +18,34 @@ def test_options_are_read_in_any_spelling() -> None:
     assert (found.length, found.utilization, found.is_eager, found.may_exceed) == (4096, 0.95, True, False)
 
 
+@pytest.mark.parametrize(
+    ("args", "stretched"),
+    [
+        (("--rope-scaling", '{"rope_type": "yarn", "factor": 4.0}'), "rope-scaling"),
+        (("--rope_scaling={}",), "rope-scaling"),
+        (("--hf-overrides.max_position_embeddings", "131072"), "hf-overrides"),
+        (("--config-format", "mistral"), "config-format"),
+        (("--rope-theta", "10000"), ""),
+    ],
+)
+def test_what_gives_the_model_another_length_lets_requests_be_longer(args: tuple[str, ...], stretched: str) -> None:
+    found = serving_of(ServeSettings("m", 1, 1, 131072, "0.9", 8000, args, ()), {}, (0, 10, 2))
+    assert (found.stretched, found.may_exceed) == (stretched, bool(stretched))
+
+
+@pytest.mark.parametrize(("value", "is_enough"), [("1", True), (" True", True), ("0", False), ("yes", False)])
+def test_the_variable_that_lets_requests_be_longer(value: str, *, is_enough: bool) -> None:
+    env = {"VLLM_ALLOW_LONG_MAX_MODEL_LEN": value}
+    assert serving_of(ServeSettings("m", 1, 1, 9, "0.9", 8000, (), ()), env, (0, 10, 2)).may_exceed == is_enough
+
+
+@pytest.mark.parametrize("arg", ["--enable-expert-parallel", "--enable_expert_parallel", "-ep"])
+def test_experts_stay_whole_whatever_else_is_asked_for(arg: str) -> None:
+    args = ("--data-parallel-size", "2", arg)
+    found = serving_of(ServeSettings("m", 1, 1, None, "0.9", 8000, args, ()), {}, (0, 10, 2))
+    assert (found.keeps_experts_whole, found.beyond) == (True, "data-parallel-size")
+
+
 def test_a_number_that_is_none_is_not_told() -> None:
     args = ("--max-num-seqs", "many", "--cpu-offload-gb", "4")
     found = serving_of(ServeSettings("m", 1, 1, None, "0.9", 8000, args, ()), {}, (0, 10, 2))
