@@ -1,7 +1,7 @@
 """The NVIDIA driver that is loaded and the one on disk, what is in its way, and what building one needs."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,7 +32,6 @@ class DriverFacts:
     loaded: str  # of the kernel module in memory
     on_disk: str  # of the module that modprobe would load for the running kernel
     is_open: bool  # the loaded module, or else the one on disk, is of NVIDIA's open kernel modules
-    module_users: int  # references to the module nvidia, of processes and other modules; 0 where it is not counted
     owner: str  # the package that the module or nvidia-smi belongs to, "" for a .run or none
     nouveau_loaded: bool
     nouveau_blocked: bool  # by modprobe.d or the kernel's command line
@@ -64,7 +63,6 @@ def gather_driver(sight: Sight, kernel: str) -> DriverFacts:
     running = text_of(sight, "/proc/driver/nvidia/version")
     loaded = read_loaded(running) or text_of(sight, "/sys/module/nvidia/version").strip()
     on_disk = _module_on_disk(sight)
-    users = read_modules(text_of(sight, "/proc/modules"))
     owner = _owner(sight, on_disk)
     compiler = sight.finds("cc") or sight.finds("gcc") or ""
     units = active_units(sight, _FABRIC_MANAGER, _PERSISTENCED, _DISPLAY_MANAGER)
@@ -72,9 +70,8 @@ def gather_driver(sight: Sight, kernel: str) -> DriverFacts:
         loaded=loaded,
         on_disk=on_disk.version,
         is_open="Open Kernel Module" in running if running else on_disk.licence == _OPEN,
-        module_users=users.get("nvidia", 0),
         owner=owner.package,
-        nouveau_loaded="nouveau" in users,
+        nouveau_loaded="nouveau" in read_modules(text_of(sight, "/proc/modules")),
         nouveau_blocked=_is_nouveau_blocked(sight),
         headers=bool(kernel) and is_file(sight, f"/lib/modules/{kernel}/build/Makefile"),
         compiler=compiler,
@@ -104,10 +101,9 @@ def read_modinfo(text: str) -> Module:
     return Module(told.get("filename", ""), told.get("version", ""), told.get("license", ""))
 
 
-def read_modules(text: str) -> Mapping[str, int]:
-    """Of /proc/modules, module to references: `nvidia 56823808 2 nvidia_uvm, Live 0x...`; - is not counted."""
-    found = re.findall(r"^(\S+) \d+ (\d+|-) ", text, re.MULTILINE)
-    return {name: int(users) if users.isdecimal() else 0 for name, users in found}
+def read_modules(text: str) -> frozenset[str]:
+    """Of /proc/modules, those that are loaded: `nvidia 56823808 2 nvidia_uvm, Live 0x...`."""
+    return frozenset(re.findall(r"^(\S+) \d+ (?:\d+|-) ", text, re.MULTILINE))
 
 
 def read_fabric_manager(text: str) -> str:
@@ -117,14 +113,14 @@ def read_fabric_manager(text: str) -> str:
 
 
 def read_gcc(text: str) -> int:
-    """Of `cc --version`: `cc (Debian 12.2.0-14) 12.2.0`, `gcc (GCC) 8.5.0 20210514 (Red Hat 8.5.0-20)`."""
-    found = re.match(r"\S*cc\S* \([^)]*\) (\d+)\.", text)
+    """Of `cc --version`: `cc (Debian 12.2.0-14) 12.2.0`, `gcc (GCC) 8.5.0 20210514 (Red Hat 8.5.0-20)`, `... 15`."""
+    found = re.match(r"\S*cc\S* \([^)]*\) (\d+)\b", text)
     return int(found[1]) if found else 0
 
 
 def read_kernels_gcc(text: str) -> int:
     """Of /proc/version: `... (x86_64-linux-gnu-gcc-12 (Ubuntu 12.3.0-1) 12.3.0, GNU ...`, `(gcc version 4.8 ...`."""
-    found = re.search(r"gcc(?:-\d+)? (?:version |\([^)]*\) )(\d+)\.", text)
+    found = re.search(r"gcc(?:-\d+)? (?:version |\([^)]*\) )(\d+)\b", text)
     return int(found[1]) if found else 0
 
 

@@ -12,6 +12,7 @@ _PCI: Final = "/sys/bus/pci/devices"
 _NVIDIA: Final = "10DE"
 _DISPLAYS: Final = (0x0300, 0x0302)  # VGA and 3D controllers
 _OTHER_BRIDGE: Final = 0x0680  # what an NVSwitch is on the bus
+_FOR_GUESTS: Final = ("vfio-pci", "pci-stub", "pciback")  # modules that hold a device for a virtual machine
 # The name comes last, so that a comma in one does no harm.
 _GPU_FIELDS: Final = (
     *("index", "uuid", "driver_version", "memory.total", "memory.used", "compute_cap", "pci.bus_id"),
@@ -31,6 +32,11 @@ class PciGpu:
     slot: str  # 0000:00:06.0
     device: str  # PCI device ID, four lower-case hex digits: 2335 is an H200
     module: str  # the kernel module that drives it: nvidia, nouveau, vfio-pci or ""
+
+    @property
+    def is_for_guests(self) -> bool:
+        """No driver of this node gets at it."""
+        return self.module in _FOR_GUESTS
 
 
 @dataclass(frozen=True)

@@ -93,9 +93,13 @@ def read_interfaces(text: str, addresses: Mapping[str, tuple[str, ...]]) -> tupl
 
 
 def read_default_route(text: str) -> str:
-    """Of `ip -4 route show default`: `default via 10.0.0.254 dev eth0 proto dhcp metric 100`, the least metric."""
-    routes = re.findall(r"^default .*?\bdev (\S+)(?:.*? metric (\d+))?", text, re.MULTILINE)
-    return min(routes, key=lambda route: int(route[1] or 0))[0] if routes else ""
+    """Of `ip -4 route show default`: `default via 10.0.0.254 dev eth0 proto dhcp metric 100`, the least metric.
+
+    One over several paths has each in a line of its own, `nexthop via 10.0.0.254 dev eth0 weight 1`: the first counts.
+    """
+    routes = [route for route in re.split(r"^(?=\S)", text, flags=re.MULTILINE) if route.startswith("default ")]
+    ways = [(_metric(route), device[1]) for route in routes if (device := re.search(r"\bdev (\S+)", route))]
+    return min(ways, key=lambda way: way[0])[1] if ways else ""
 
 
 def read_host_addresses(text: str) -> tuple[str, ...]:
@@ -119,6 +123,11 @@ def read_port_range(text: str) -> tuple[int, int]:
     """Of net.ipv4.ip_local_port_range: `32768	60999`."""
     found = re.fullmatch(r"(\d+)\s+(\d+)", text.strip())
     return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def _metric(route: str) -> int:
+    found = re.search(r" metric (\d+)", route)
+    return int(found[1]) if found else 0
 
 
 def _host_addresses(sight: Sight, hostname: str) -> tuple[str, ...]:

@@ -23,9 +23,11 @@ _ORC, _WITHOUT_LIBELF = (4, 15, 0), (5, 19, 0)  # Linux; between them its Makefi
 
 def lacking_tools(at: Situation) -> Iterator[Missing]:
     driver, kernel = at.facts.driver, at.facts.system.kernel
-    headers = f"linux-headers-{kernel}" if at.is_debian else f"kernel-devel-{kernel}"
     if not driver.headers and not any(kernel in package.kernels for package in brought(at)):
-        yield Missing(f"there are no headers of the running kernel {kernel} (/lib/modules/{kernel}/build)", headers)
+        yield Missing(
+            f"there are no headers of the running kernel {kernel} (/lib/modules/{kernel}/build)",
+            at.family.headers_of(kernel),
+        )
     if not driver.compiler and not brings(at, _COMPILER):
         yield Missing("there is no compiler (gcc)", "gcc")
     if not driver.make and not brings(at, _MAKE):
@@ -39,8 +41,9 @@ def doubtful_tools(at: Situation) -> Iterator[Missing]:
     driver, running = at.facts.driver, release(at.facts.system.kernel)
     needs_libelf = running is not None and _ORC <= running < _WITHOUT_LIBELF
     if needs_libelf and not driver.libelf and not brings(at, r"elfutils-libelf-devel|libelf-dev(el)?"):
-        package = "libelf-dev" if at.is_debian else "elfutils-libelf-devel"
-        yield Missing("there is no libelf.h (Cannot generate ORC metadata ... please install libelf-dev)", package)
+        yield Missing(
+            "there is no libelf.h (Cannot generate ORC metadata ... please install libelf-dev)", at.family.libelf
+        )
     if 0 < driver.gcc < driver.kernels_gcc:
         yield Missing(
             f"{driver.compiler} is gcc {driver.gcc}, the running kernel was built by gcc {driver.kernels_gcc}, some of "

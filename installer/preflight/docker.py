@@ -164,9 +164,14 @@ def in_docker(at: Situation, path: str, size: int, what: str) -> Need:
 
 
 def nodes_own_docker(at: Situation) -> Program | None:
-    """The docker that came from elsewhere, which an install uses and never overlays."""
+    """The docker that an install uses as it is, and never overlays.
+
+    In our own place a bundle puts its docker over whatever is there. One that has none leaves that, whoever put it
+    there, and all depends on it: as `installer.roles.docker` does it.
+    """
     found = at.facts.docker.dockerd
-    return found if found and found.path != f"{OUR_BINARIES}/dockerd" else None
+    is_replaced = at.index.docker is not None and found is not None and found.path == f"{OUR_BINARIES}/dockerd"
+    return None if is_replaced else found
 
 
 def _of(program: Program) -> str:
@@ -179,7 +184,7 @@ def _removal(at: Situation, own: Program) -> str:
         return f"stop and remove that docker ({own.path})"
     beside = at.facts.docker.containerd.owner if at.facts.docker.containerd else ""
     packages = " ".join(dict.fromkeys(filter(None, (own.owner, beside))))
-    return f"{'apt-get' if at.is_debian else 'yum'} remove {packages}"
+    return f"{at.family.remove} {packages}"
 
 
 def _present_version(program: Program | None) -> str:

@@ -33,7 +33,7 @@ def driver(at: Situation) -> Iterator[Finding]:
             yield problem(
                 "driver",
                 f"{reason}, and neither {' nor '.join(_REBUILDERS)} is there to keep it out of the next boot",
-                "blacklist nouveau in /etc/modprobe.d, rebuild the initramfs, reboot, then the same command again",
+                f"{_unblocked(at)}rebuild the initramfs, reboot, then the same command again",
             )
         case _:
             pass
@@ -96,6 +96,12 @@ def image(at: Situation) -> Iterator[Finding]:
             f"the image cannot run here: {found.reason}",
             "build the bundle with a newer driver, or with an image for an older CUDA",
         )
+    elif found.lack:
+        yield problem(
+            "image-driver",
+            f"the image does not run here as things are: {found.reason}, and nothing has it used",
+            f"{found.lack}; or build the bundle with a newer driver, or with an image for an older CUDA",
+        )
     elif found.kind == FORWARD:
         yield warning(
             "image-driver",
@@ -109,9 +115,14 @@ def nouveau(at: Situation) -> Iterator[Finding]:
         yield warning(
             "nouveau",
             "nouveau drives the GPUs: an install blocks it, then needs a reboot (exit code 20) and goes on after that",
-            "none needed; to be asked for no reboot later: blacklist nouveau in /etc/modprobe.d, rebuild the initramfs "
-            "(dracut -f --regenerate-all, or update-initramfs -u -k all), reboot",
+            f"none needed; to be asked for no reboot later: {_unblocked(at)}rebuild the initramfs (dracut -f "
+            "--regenerate-all, or update-initramfs -u -k all), reboot",
         )
+
+
+def _unblocked(at: Situation) -> str:
+    """Where it is blocked and drives the GPUs all the same, it came with the initramfs, or before the block."""
+    return "" if at.facts.driver.nouveau_blocked else "blacklist nouveau in /etc/modprobe.d, "
 
 
 def secure_boot(at: Situation) -> Iterator[Finding]:

@@ -26,13 +26,15 @@ def fabric_manager(at: Situation) -> Iterator[Finding]:
                 "fabric-manager",
                 f"GPUs like 10de:{gpus.pci[0].device} mostly are behind NVSwitches, and then need the Fabric Manager "
                 f"of driver {needed}, which neither this node nor the bundle has",
-                f"{_add(needed)}; none needed in a virtual machine whose host has it",
+                f"{_add(at, needed)}; none needed in a virtual machine whose host has it",
             )
     elif found != needed:
         yield problem(
             "fabric-manager",
             f"{_who(at)} need the Fabric Manager of driver {needed}, this node {_has(at, found)}",
-            _add(needed) if gpus.nvswitches else f"{_add(needed)}; in a virtual machine its host joins them: ask there",
+            _add(at, needed)
+            if gpus.nvswitches
+            else f"{_add(at, needed)}; in a virtual machine its host joins them: ask there",
         )
     elif at.facts.driver.fabric_manager and not at.facts.driver.fabric_manager_active:
         yield warning(
@@ -62,5 +64,5 @@ def _who(at: Situation) -> str:
     return f"GPUs behind NVSwitches, {product}{waits},"
 
 
-def _add(needed: str) -> str:
-    return f"install nvidia-fabric-manager {needed} here, or add it to `packages:` of the manifest"
+def _add(at: Situation, needed: str) -> str:
+    return f"install {at.family.fabric_manager_of(needed)} here, or add it to `packages:` of the manifest"

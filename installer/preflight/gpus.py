@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from installer.facts.gpus import SmiGpu
+from installer.facts.gpus import PciGpu, SmiGpu
 from installer.preflight.finding import Finding, problem, warning
 from installer.preflight.gpu_driver import coming, used
 from installer.preflight.situation import Situation
@@ -18,7 +18,7 @@ def gpus(at: Situation) -> Iterator[Finding]:
             f"no NVIDIA GPU is on this node's PCI bus, the bundle is for {wanted}",
             "is it plugged in, powered, and passed through to this machine? lspci -d 10de:",
         )
-    elif found < wanted:
+    elif found + len(_hidden(at)) < wanted:
         lost = _lost(at)
         yield problem(
             "gpus",
@@ -29,8 +29,29 @@ def gpus(at: Situation) -> Iterator[Finding]:
         )
 
 
+def vfio(at: Situation) -> Iterator[Finding]:
+    """Those that are left may be enough."""
+    held = [gpu for gpu in at.facts.gpus.pci if gpu.is_for_guests]
+    left = len(at.facts.gpus.smi) or len(at.facts.gpus.pci) - len(held)
+    if held and left < at.index.cluster.gpus_per_node:
+        modules = ", ".join(sorted({gpu.module for gpu in held}))
+        yield problem(
+            "vfio",
+            f"{modules} holds {', '.join(f'{gpu.slot} (10de:{gpu.device})' for gpu in held)} for a virtual machine: no "
+            "NVIDIA driver gets there",
+            f"{'; '.join(f'driverctl unset-override {gpu.slot}' for gpu in held)}; or take vfio-pci.ids= and "
+            "pci-stub.ids= out of the kernel's command line and `options vfio-pci` out of /etc/modprobe.d, rebuild the "
+            "initramfs, reboot",
+        )
+
+
+def _hidden(at: Situation) -> tuple[PciGpu, ...]:
+    """Which nvidia-smi does not count, and ``vfio`` tells of."""
+    return tuple(gpu for gpu in at.facts.gpus.pci if at.facts.gpus.smi and gpu.is_for_guests)
+
+
 def _lost(at: Situation) -> str:
-    silent = len(at.facts.gpus.pci) - len(at.facts.gpus.smi)
+    silent = len(at.facts.gpus.pci) - len(at.facts.gpus.smi) - len(_hidden(at))
     return f"; the PCI bus has {silent} more that nvidia-smi does not show" if at.facts.gpus.smi and silent > 0 else ""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from installer.hardware.capabilities import oldest_capability
 from installer.hardware.model_shape import unknown_parts
 from installer.hardware.node_verdict import NodeVerdict, judge_on_node
+from installer.hardware.parallel import Split, world_refusal
 from installer.hardware.releases import release
 from installer.hardware.serve_plan import DOES_NOT_FIT, PERHAPS
 from installer.hardware.weights import weight_bytes
@@ -28,22 +29,45 @@ def gpu_too_old(at: Situation) -> Iterator[Finding]:
 
 
 def serve_plan(at: Situation) -> Iterator[Finding]:
-    """Only with GPUs whose memory the driver tells, and a model of a known kind: what nobody knows is no warning."""
-    gpus, shape = used(at), at.index.model.shape
-    vllm = release(at.index.image.versions.get("vllm", ""))
-    if shape is None or vllm is None or any(not gpu.memory or gpu.capability == _UNKNOWN for gpu in gpus):
-        return
-    weights = weight_bytes({file.path.split("/", 2)[2]: file.size for file in at.index.of_kind("model")})
-    found = judge_on_node(shape, weights, gpus, at.index.cluster, at.index.serve, vllm)
+    """Of memory only with GPUs that tell theirs, and a model of a known kind: what nobody knows is no warning."""
+    found, weights = _judged(at), _weights(at)
     if found is None:
+        yield from _more_gpus_than_there_are(at)
         return
     if found.verdict == DOES_NOT_FIT:
         yield problem("serve-plan", _in_words(found), found.fix or _OTHER_GPUS)
-    elif found.verdict == PERHAPS and weights and not unknown_parts(shape):
+    elif found.verdict == PERHAPS and weights and at.index.model.shape and not unknown_parts(at.index.model.shape):
         yield warning("serve-plan", _in_words(found), found.fix or _OTHER_GPUS)
     for advice in found.advice:
         if not advice.is_refusal:
             yield warning("serve-plan", advice.what, advice.fix)
+
+
+def _judged(at: Situation) -> NodeVerdict | None:
+    gpus, shape = used(at), at.index.model.shape
+    vllm = release(at.index.image.versions.get("vllm", ""))
+    if shape is None or vllm is None or any(not gpu.memory or gpu.capability == _UNKNOWN for gpu in gpus):
+        return None
+    return judge_on_node(shape, _weights(at), gpus, at.index.cluster, at.index.serve, vllm)
+
+
+def _weights(at: Situation) -> int:
+    """Bytes."""
+    return weight_bytes({file.path.split("/", 2)[2]: file.size for file in at.index.of_kind("model")})
+
+
+def _more_gpus_than_there_are(at: Situation) -> Iterator[Finding]:
+    """The server would wait for them for ever, whatever the model is."""
+    cluster, serve = at.index.cluster, at.index.serve
+    split = Split(serve.tensor_parallel_size, serve.pipeline_parallel_size)
+    refusal = world_refusal(split, cluster.nodes, cluster.gpus_per_node)
+    if refusal and split.world > cluster.nodes * cluster.gpus_per_node:
+        yield problem(
+            "serve-plan",
+            refusal.what,
+            f"vllm-airgap install --set tensor_parallel_size={cluster.gpus_per_node} --set pipeline_parallel_size="
+            f"{cluster.nodes}, say, where the model's heads can be divided so",
+        )
 
 
 def _in_words(found: NodeVerdict) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from installer.facts import Facts
+from installer.facts.distribution import Family, family_of
 from installer.index.document import Index
 from installer.preflight.finding import Finding
 
@@ -72,9 +73,9 @@ class Situation:
         )
 
     @property
-    def is_debian(self) -> bool:
-        """Or made from it: its packages have Debian's names, and apt-get removes them."""
-        return "debian" in (self.facts.system.distribution, *self.facts.system.like)
+    def family(self) -> Family:
+        """By which this node's packages have their names, and are removed."""
+        return family_of(self.facts.system)
 
 
 Check = Callable[[Situation], Iterator[Finding]]

@@ -16,6 +16,7 @@ _PACKAGES = {
     "nvidia-smi": DRIVER,
     "restorecon": r"policycoreutils",
 }
+_MONITOR = "RAY_memory_monitor_refresh_ms"
 _DAY = 24 * 60 * 60  # seconds; a node in another time zone has no clock that stands wrong
 
 
@@ -117,13 +118,34 @@ def memory(at: Situation) -> Iterator[Finding]:
     """Weights pass through the page cache while they are loaded; the shared memory of the container is RAM."""
     shared = size_in_bytes(at.index.cluster.shm_size)
     weights = sum(file.size for file in at.index.of_kind("model")) // at.index.cluster.nodes
-    found = at.facts.storage.memory
+    found, left = at.facts.storage.memory, at.facts.storage.memory_available
+    needed = (
+        f"its share of the weights is {weights / GIB:.1f} GiB and the container's shared memory {shared / GIB:.1f} "
+        "GiB: loading may take long or be killed"
+    )
     if found and found < weights + shared:
         yield warning(
             "memory",
-            f"this node has {found / GIB:.1f} GiB of RAM; its share of the weights is {weights / GIB:.1f} GiB and "
-            f"the container's shared memory {shared / GIB:.1f} GiB: loading may take long or be killed",
+            f"this node has {found / GIB:.1f} GiB of RAM; {needed}",
             "add memory, or make the shared memory smaller: --set shm_size=4g",
+        )
+    elif found and left < weights + shared and not at.cluster_runs:
+        yield warning(
+            "memory",
+            f"of this node's {found / GIB:.1f} GiB of RAM others leave {left / GIB:.1f} GiB; {needed}",
+            "ps -eo rss,pid,args --sort=-rss | head tells who has it: stop what need not run",
+        )
+
+
+def memory_monitor(at: Situation) -> Iterator[Finding]:
+    """Of a container without a limit it judges by the whole machine's memory, page cache and all (ray#59796)."""
+    cluster = at.index.cluster
+    if at.facts.system.cgroup == 1 and cluster.backend == "ray" and cluster.env.get(_MONITOR) != "0":
+        yield warning(
+            "memory-monitor",
+            "this node has cgroup version 1, where Ray's memory monitor may take the page cache, which the weights "
+            "fill, for used memory and kill the server's workers (killed due to memory pressure, OOM)",
+            f'build the bundle with {_MONITOR}: "0" in cluster.env',
         )
 
 

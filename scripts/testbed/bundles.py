@@ -72,7 +72,9 @@ docker: {{version: {DOCKER_VERSION}, url: {inputs.docker_tgz}}}
 toolkit: {{version: {toolkit.VERSION}, url: {toolkits[wish.packages]}}}
 image: {{ref: "{inputs.image}", source: docker}}
 model: {{source: directory, path: {inputs.model}}}
-cluster: {{nodes: {wish.nodes}, gpus_per_node: {wish.gpus_per_node}, backend: {wish.backend}, shm_size: 1g}}
+cluster:
+  {{nodes: {wish.nodes}, gpus_per_node: {wish.gpus_per_node}, backend: {wish.backend}, shm_size: 1g,
+    env: {{RAY_memory_monitor_refresh_ms: "0"}}}}  # the machine that runs the tests may have cgroup version 1
 serve:
   {{name: {MODEL}, tensor_parallel_size: {wish.gpus}, max_model_len: {wish.max_model_len}, args: [--enforce-eager]}}
 {wish.more}"""

@@ -152,7 +152,7 @@ def _index(recipe: Recipe, contents: Mapping[str, bytes]) -> Index:
         sequence=recipe.sequence,
         target=Target("x86_64", "2.17", recipe.package_format),
         cluster=ClusterSettings(recipe.nodes, 1, recipe.backend, 6379, {"NCCL_IB_DISABLE": "1"}, "10.24g"),
-        serve=ServeSettings("tiny", 2, 1, 4096, "0.90", 8000, (), ()),
+        serve=ServeSettings("tiny", recipe.nodes, 1, 4096, "0.90", 8000, (), ()),
         packages=Packages(recipe.packages) if recipe.packages else None,
         driver=unless_left_out("driver", Driver(recipe.driver)),
         docker=unless_left_out("docker", Docker(recipe.docker, _binaries(recipe))),

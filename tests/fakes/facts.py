@@ -65,7 +65,6 @@ GOOD_NODE = Facts(
         loaded=DRIVER,
         on_disk=DRIVER,
         is_open=False,
-        module_users=0,
         owner="",
         nouveau_loaded=False,
         nouveau_blocked=False,

@@ -36,6 +36,11 @@ def with_serve(at: Situation, **changes: Any) -> Situation:  # noqa: ANN401
     return with_index(at, serve=replace(at.index.serve, **changes))
 
 
+def alone(at: Situation) -> Situation:
+    """The one node of its cluster."""
+    return with_serve(with_cluster(at, nodes=1), tensor_parallel_size=1)
+
+
 def bringing(at: Situation, *names: str, version: str = "1-1.x86_64", kernels: tuple[str, ...] = ()) -> Situation:
     """The bundle has packages of these names."""
     packages = (ExtraPackage(f"packages/{name}.rpm", name, version, "a test", kernels) for name in names)

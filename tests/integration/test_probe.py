@@ -44,7 +44,6 @@ def steady(facts: Facts) -> Facts:
         storage=replace(facts.storage, mounts=mounts, memory_available=0),
         network=replace(facts.network, listeners=()),
         gpus=replace(facts.gpus, smi=gpus, processes=()),
-        driver=replace(facts.driver, module_users=0),
     )
 
 

@@ -30,6 +30,7 @@ ADDRESSES = (
     "2: bond0    inet 10.20.0.99/24 scope global secondary bond0:1\\       valid_lft forever\n"
     "4: eth0    inet 192.0.2.2 peer 192.0.2.3/32 scope global eth0\\       valid_lft forever\n"
 )
+PATHS = "\tnexthop via 10.0.0.1 dev eth0 weight 1 \n\tnexthop via 10.0.1.1 dev eth1 weight 1 \n"
 TCP = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:18EB 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 22 1 0 100 0 0 10 0
@@ -59,6 +60,10 @@ def test_interfaces_with_their_addresses() -> None:
         ("default via 10.20.0.254 dev bond0 proto static metric 300 \n", "bond0"),
         ("default via 10.0.0.1 dev wlan0 metric 600 \ndefault via 10.1.0.1 dev eth0 metric 100 \n", "eth0"),
         ("default via 10.0.0.1 dev wlan0 metric 600 \ndefault dev ib0 scope link \n", "ib0"),
+        (f"default proto static \n{PATHS}", "eth0"),
+        (f"default metric 100 \n{PATHS}default via 10.1.0.1 dev eth2 metric 50 \n", "eth2"),
+        (f"default via 10.1.0.1 dev eth2 metric 100 \ndefault metric 50 \n{PATHS}", "eth0"),
+        ("unreachable default metric 4278198272 \n", ""),
         ("", ""),
     ],
 )

@@ -76,6 +76,19 @@ def test_a_reserved_or_odd_variable_is_refused(name: str) -> None:
         cluster(env={name: "x"})
 
 
+@pytest.mark.parametrize("name", ["RAY_memory_monitor_refresh_ms", "RAY_gcs_rpc_server_reconnect_timeout_s", "RAY_x"])
+def test_rays_own_settings_have_names_in_lower_case(name: str) -> None:
+    assert cluster(env={name: "0"}).env == {name: "0"}
+
+
+@pytest.mark.parametrize(
+    "name", ["RAY_address", "RAY_auth_mode", "RAY_AUTH_mode", "RAY_usage_stats_enabled", "RAY_Memory", "ray_x"]
+)
+def test_what_is_reserved_is_so_in_any_case_of_letters(name: str) -> None:
+    with pytest.raises(MalformedError, match=rf"^cluster\.env\.{name}: "):
+        cluster(env={name: "x"})
+
+
 def test_who_wants_an_api_key_hears_that_there_is_none_yet() -> None:
     with pytest.raises(MalformedError, match=r"env\.VLLM_API_KEY: there is no API key support yet") as caught:
         cluster(env={"VLLM_API_KEY": "hush"})

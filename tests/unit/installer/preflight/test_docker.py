@@ -31,6 +31,8 @@ def test_a_docker_that_is_too_old(good: Situation, version: str) -> None:
     assert only(at).fix.startswith("yum remove docker-ce-27.0.3-1.el9.x86_64, then run the same command again")
     debian = with_facts(own(at, version=version, owner="docker.io"), "system", distribution="ubuntu", like=("debian",))
     assert only(debian).fix.startswith("apt-get remove docker.io, then run")
+    suse = with_facts(own(at, version=version, owner="docker"), "system", distribution="sles", like=("suse",))
+    assert only(suse).fix.startswith("zypper remove docker, then run")
 
 
 @pytest.mark.parametrize(
@@ -120,6 +122,16 @@ def test_of_many_containers_the_number_is_told(good: Situation) -> None:
 @pytest.mark.parametrize("version", ["20.10.10", "20.10.24+dfsg1", "29.7.2"])
 def test_a_docker_that_is_new_enough(good: Situation, version: str) -> None:
     assert is_quiet(own(good, version=version))
+
+
+def test_a_docker_in_our_place_is_judged_where_the_bundle_brings_none(good: Situation) -> None:
+    """As runbooks put it there by hand: whoever did, an install uses it as it is."""
+    by_hand = with_facts(with_index(good, docker=None), "docker", dockerd=OURS, cgroup_driver="cgroupfs")
+    assert is_quiet(by_hand)
+    older = with_facts(by_hand, "docker", dockerd=replace(OURS, version="20.10.5"), server="20.10.5")
+    assert told(older)[:2] == ("docker-version", "problem")
+    assert only(older).fix == "install a newer docker"
+    assert told(with_facts(by_hand, "docker", cgroup_driver="systemd"))[:2] == ("cgroup-driver", "warning")
 
 
 def test_our_own_docker_is_replaced_and_not_judged(good: Situation) -> None:

@@ -2,9 +2,12 @@ from dataclasses import replace
 
 import pytest
 
+from installer.facts.docker import Program
 from installer.facts.gpus import PciGpu
-from installer.preflight import Situation, findings_of
+from installer.index.components import Driver
+from installer.preflight import Finding, Situation, findings_of
 from tests.fakes.facts import DRIVER, KERNEL, PCI_T4, T4, without_driver
+from tests.fakes.recorded_machine import RECORDED
 from tests.fakes.situation import bringing, is_quiet, only, told, with_cluster, with_facts, with_index
 
 SMI = {"nvidia-smi": "/usr/bin/nvidia-smi"}
@@ -19,6 +22,11 @@ def without_bundled(at: Situation) -> Situation:
     """The node's own driver is to serve."""
     programs = {**at.facts.system.programs, **SMI}
     return with_facts(with_index(at, driver=None), "system", programs=programs)
+
+
+def of_bundle(at: Situation) -> Driver:
+    assert at.index.driver
+    return at.index.driver
 
 
 def of_version(at: Situation, version: str) -> Situation:
@@ -107,6 +115,14 @@ def test_nouveau_is_a_warning_for_an_install_blocks_it(good: Situation) -> None:
     assert "exit code 20" in only(at).what
 
 
+def test_a_nouveau_that_is_blocked_and_drives_the_gpus_all_the_same(good: Situation) -> None:
+    at = with_facts(bare(good), "driver", nouveau_loaded=True)
+    assert "blacklist nouveau in /etc/modprobe.d, rebuild the initramfs" in only(at).fix
+    blocked = only(with_facts(at, "driver", nouveau_blocked=True)).fix
+    assert "blacklist" not in blocked
+    assert "rebuild the initramfs" in blocked
+
+
 def test_nouveau_stays_where_nothing_rebuilds_the_initramfs(good: Situation) -> None:
     programs = {name: place for name, place in good.facts.system.programs.items() if name != "dracut"}
     at = with_facts(with_facts(bare(good), "driver", nouveau_loaded=True), "system", programs=programs)
@@ -143,6 +159,9 @@ def test_what_building_the_module_lacks(good: Situation, field: str, value: obje
         ("4.15.0-213-generic", 1),
         ("5.4.0-216-generic", 1),
         ("5.18.19-200.fc36.x86_64", 1),
+        ("5.18.255-generic", 1),
+        ("4.15.0", 1),
+        ("4.14.336", 0),
         ("3.10.0-1160.el7.x86_64", 0),
         ("4.14.35-2047.el7uek.x86_64", 0),
         ("5.19.0-50-generic", 0),
@@ -159,7 +178,13 @@ def test_kernels_whose_makefile_asks_for_libelf(good: Situation, kernel: str, fi
 
 
 @pytest.mark.parametrize(
-    ("distribution", "package"), [("rhel", "elfutils-libelf-devel"), ("debian", "libelf-dev"), ("ubuntu", "libelf-dev")]
+    ("distribution", "package"),
+    [
+        ("rhel", "elfutils-libelf-devel"),
+        ("debian", "libelf-dev"),
+        ("ubuntu", "libelf-dev"),
+        ("sles", "libelf-devel"),
+    ],
 )
 def test_libelf_has_the_name_that_it_has_there(good: Situation, distribution: str, package: str) -> None:
     like = ("debian",) if distribution == "ubuntu" else ()
@@ -179,6 +204,8 @@ def test_headers_are_named_as_the_distribution_does(good: Situation) -> None:
     assert f"kernel-devel-{KERNEL}" in only(at).fix
     assert f"linux-headers-{KERNEL}" in only(with_facts(at, "system", distribution="debian", like=())).fix
     assert f"linux-headers-{KERNEL}" in only(with_facts(at, "system", distribution="ubuntu", like=("debian",))).fix
+    suse = with_facts(at, "system", distribution="sles", like=("suse",), kernel="5.14.21-150400.24.33-default")
+    assert "install kernel-default-devel=5.14.21-150400.24.33 from" in only(suse).fix
 
 
 def test_packages_of_the_bundle_bring_what_is_missing(good: Situation) -> None:
@@ -245,7 +272,13 @@ def test_an_old_card_for_a_display_is_not_counted(good: Situation) -> None:
 def test_gpus_that_no_driver_serves_together(good: Situation) -> None:
     at = with_cluster(bare(good), gpus_per_node=2)
     at = with_facts(at, "gpus", pci=(replace(PCI_T4, device="1db4"), replace(PCI_T4, device="2901")))
-    assert "driver-kind" in names(at)
+    (found,) = (found for found in findings_of(at) if found.name == "driver-kind")
+    assert found.level == "problem"
+    assert found.what == "no driver serves both 10de:1db4 (before Turing) and 10de:2901 (Blackwell)"
+    whichever = with_index(at, driver=replace(of_bundle(at), version="580.95.05"))
+    assert "driver-kind" in names(whichever)
+    newer = with_facts(at, "gpus", pci=(replace(PCI_T4, device="1eb8"), replace(PCI_T4, device="2901")))
+    assert "driver-kind" not in names(with_index(newer, driver=replace(of_bundle(at), version="580.95.05")))
 
 
 def test_a_display_server_with_a_driver_to_install(good: Situation) -> None:
@@ -273,6 +306,98 @@ def test_an_image_that_is_let_pass_by_its_drivers_branch(good: Situation) -> Non
 def test_the_driver_that_the_bundle_brings_is_the_one_that_counts(good: Situation) -> None:
     assert names(requiring(bare(good), "cuda>=12.8")) == ["image-driver"]
     assert is_quiet(requiring(bare(good), "cuda>=12.4"))
+
+
+RECORDED_12_8 = (RECORDED / "require/12.8.1.txt").read_text().strip()
+A100 = replace(T4, name="NVIDIA A100-PCIE-40GB", capability=(8, 0), memory=40960)
+GTX_1650 = replace(T4, index=1, uuid="GPU-1", name="NVIDIA GeForce GTX 1650", capability=(7, 5), memory=4096)
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_card_that_the_toolkit_refuses_wherever_it_stands(good: Situation, index: int) -> None:
+    """The container gets all of them: one refused is enough."""
+    smi = (A100, GTX_1650) if index else (replace(GTX_1650, index=0), replace(A100, index=1))
+    at = requiring(without_bundled(good), RECORDED_12_8)
+    at = with_facts(at, "gpus", smi=smi, brand="NVIDIA" if index else "GeForce")
+    found = next(found for found in findings_of(at) if found.name == "image-driver")
+    assert found.level == "problem"
+    assert "on a card of brand geforce" in found.what
+
+
+def test_a_card_beside_that_its_branch_lets_pass_is_in_nobodys_way(good: Situation) -> None:
+    """That GeForce cards cannot use cuda-compat matters to nobody where nothing is computed on one."""
+    at = requiring(without_bundled(good), "cuda>=13.0 driver>=535,driver<551")
+    at = with_index(at, image=replace(at.index.image, versions={"vllm": "0.16.0", "cuda": "13.0.2"}))
+    assert image_finding(with_facts(at, "gpus", smi=(A100, GTX_1650), brand="NVIDIA")) == "warning"
+    assert image_finding(with_facts(at, "gpus", smi=(GTX_1650,), brand="GeForce")) == "problem"
+
+
+def image_finding(at: Situation) -> str:
+    """Its level, "" for none."""
+    return next((found.level for found in findings_of(at) if found.name == "image-driver"), "")
+
+
+def of_image(at: Situation) -> Finding:
+    return next(found for found in findings_of(at) if found.name == "image-driver")
+
+
+def test_before_there_is_a_driver_the_bus_tells_the_card(good: Situation) -> None:
+    """Driver 550 and CUDA 12.8: datacenter cards are let pass by the branch, GeForce is not."""
+    at = requiring(bare(good), RECORDED_12_8)
+    assert image_finding(at) == "warning"
+    geforce = replace(PCI_T4, slot="0000:00:07.0", device="2684")
+    assert image_finding(with_facts(at, "gpus", pci=(geforce,))) == "problem"
+    assert image_finding(with_facts(at, "gpus", pci=(PCI_T4, geforce))) == "problem"
+    assert image_finding(with_facts(at, "gpus", pci=(PCI_T4, replace(geforce, module="vfio-pci")))) == "warning"
+
+
+def test_a_card_whose_name_says_nothing_is_known_by_the_bus(good: Situation) -> None:
+    """To another driver than the one that told its brand."""
+    geforce = replace(PCI_T4, device="2684")
+    at = requiring(of_version(good, "535.183.06"), RECORDED_12_8)
+    nameless = replace(T4, name="Graphics Device", driver="535.183.06")
+    at = with_facts(at, "gpus", pci=(geforce,), smi=(nameless,), brand="GeForce")
+    assert image_finding(at) == "problem"
+    assert image_finding(with_facts(at, "gpus", pci=(replace(geforce, slot="0000:00:07.0"),))) == "warning"
+
+
+def test_a_card_that_the_bus_does_not_tell_is_the_one_that_the_bundle_is_for(good: Situation) -> None:
+    at = with_facts(requiring(bare(good), RECORDED_12_8), "gpus", pci=(replace(PCI_T4, device="ffff"),))
+    assert image_finding(with_cluster(at, gpu="RTX-40")) == "problem"
+    assert image_finding(with_cluster(at, gpu="T4")) == "warning"
+    assert image_finding(at) == "warning"
+
+
+def only_by_cuda_compat(at: Situation, vllm: str) -> Situation:
+    """CUDA 13 with driver 550 on an H100."""
+    image = replace(at.index.image, requires={}, versions={"vllm": vllm, "cuda": "13.0.2"})
+    image = replace(image, requires={"NVIDIA_REQUIRE_CUDA": (RECORDED / "require/13.0.2.txt").read_text().strip()})
+    h100 = replace(T4, name="NVIDIA H100 80GB HBM3", capability=(9, 0), memory=81559)
+    return with_facts(with_index(at, image=image), "gpus", smi=(h100,), brand="NVIDIA")
+
+
+def test_an_image_that_only_its_cuda_compat_makes_run(good: Situation) -> None:
+    at = only_by_cuda_compat(good, "0.20.0")
+    assert image_finding(at) == "warning"  # the toolkit turns it on
+    assert good.index.toolkit
+    at = with_index(at, toolkit=replace(good.index.toolkit, version="1.17.4"))
+    assert image_finding(at) == "problem"
+    assert of_image(at).fix.startswith('set cluster.env VLLM_ENABLE_CUDA_COMPATIBILITY: "1"; or build')
+    on = with_cluster(at, env={"VLLM_ENABLE_CUDA_COMPATIBILITY": "1"})
+    assert image_finding(on) == "warning"
+    assert of_image(on).fix == "none needed; a newer driver in the bundle makes it native"
+
+
+@pytest.mark.parametrize(("version", "level"), [("1.17.4", "problem"), ("1.17.8", "warning"), ("1.17.3", "warning")])
+def test_whether_cuda_compat_is_used_is_for_the_toolkit_of_the_bundle(
+    good: Situation, version: str, level: str
+) -> None:
+    at = only_by_cuda_compat(good, "0.14.1")
+    assert at.index.toolkit
+    at = with_index(at, toolkit=replace(at.index.toolkit, version=version))
+    assert image_finding(at) == level
+    there = with_facts(with_index(at, toolkit=None), "docker", toolkit=Program("/usr/bin/nvidia-ctk", version, ""))
+    assert image_finding(there) == level
 
 
 def switched(at: Situation, **changes: object) -> Situation:
@@ -333,6 +458,33 @@ def test_gpus_that_mostly_have_a_fabric_are_a_warning_before_their_driver_tells(
     assert told(at)[:2] == ("fabric-manager", "warning")
     assert is_quiet(bringing(at, "nvidia-fabricmanager", version="580.95.05-1"))
     assert is_quiet(with_facts(at, "gpus", pci=b200[:1]))
+    assert is_quiet(with_facts(at, "driver", fabric_manager="580.95.05"))
+    assert only(at).fix.startswith("install nvidia-fabric-manager 580.95.05 here, or add it")
+    debian = with_facts(at, "system", distribution="ubuntu", like=("debian",))
+    assert only(debian).fix.startswith("install nvidia-fabricmanager-580 580.95.05 here, or add it")
+
+
+def test_where_no_driver_will_serve_no_fabric_manager_is_asked_for(good: Situation) -> None:
+    """Its version would be anybody's guess: `own-driver` tells what is to be done first."""
+    at = with_facts(without_bundled(bare(good)), "driver", fabric_manager=DRIVER)
+    assert "fabric-manager" not in names(with_facts(at, "gpus", nvswitches=4))
+
+
+def test_nvswitches_are_counted_before_there_is_a_driver(good: Situation) -> None:
+    at = with_facts(bare(good), "gpus", nvswitches=4)
+    assert told(at) == (
+        "fabric-manager",
+        "problem",
+        f"4 NVSwitches need the Fabric Manager of driver {DRIVER}, this node has none",
+    )
+
+
+def test_gpus_that_wait_for_a_fabric_are_named_by_their_product(good: Situation) -> None:
+    joined = with_facts(good, "gpus", fabric="Completed", smi=(replace(T4, name="NVIDIA B200"),))
+    at = with_facts(joined, "driver", fabric_manager="550.54.15", fabric_manager_active=True)
+    assert only(at).what == (
+        f"GPUs behind NVSwitches, NVIDIA B200, need the Fabric Manager of driver {DRIVER}, this node has 550.54.15"
+    )
 
 
 def test_a_fabric_manager_that_is_stopped_is_a_warning(good: Situation) -> None:

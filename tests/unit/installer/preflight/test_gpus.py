@@ -31,6 +31,32 @@ def test_a_gpu_that_only_the_bus_still_has(good: Situation) -> None:
     assert "dmesg" in only(at).fix
 
 
+PASSED_ON = replace(PCI_T4, slot="0000:00:07.0", module="vfio-pci")
+
+
+@pytest.mark.parametrize("module", ["vfio-pci", "pci-stub", "pciback"])
+def test_a_gpu_that_a_module_for_virtual_machines_holds(good: Situation, module: str) -> None:
+    bare = replace(good, facts=without_driver(good.facts))
+    at = with_facts(bare, "gpus", pci=(replace(PCI_T4, module=module),))
+    assert told(at) == (
+        "vfio",
+        "problem",
+        f"{module} holds 0000:00:06.0 (10de:1eb8) for a virtual machine: no NVIDIA driver gets there",
+    )
+    assert only(at).fix.startswith("driverctl unset-override 0000:00:06.0; or take vfio-pci.ids=")
+    assert is_quiet(with_facts(bare, "gpus", pci=(PCI_T4, PASSED_ON)))
+
+
+def test_a_gpu_that_is_held_is_not_told_as_lost(good: Situation) -> None:
+    at = with_cluster(with_facts(good, "gpus", pci=(PCI_T4, PASSED_ON)), gpus_per_node=2)
+    assert told(at)[:2] == ("vfio", "problem")
+    assert {found.name for found in findings_of(with_cluster(at, gpus_per_node=3))} == {"vfio", "gpus"}
+    lost = replace(PCI_T4, slot="0000:00:08.0")
+    at = with_cluster(with_facts(good, "gpus", pci=(PCI_T4, PASSED_ON, lost)), gpus_per_node=3)
+    (found,) = (found for found in findings_of(at) if found.name == "gpus")
+    assert found.what.endswith("; the PCI bus has 1 more that nvidia-smi does not show")
+
+
 def test_gpus_are_counted_on_the_bus_before_there_is_a_driver(good: Situation) -> None:
     assert is_quiet(replace(good, facts=without_driver(good.facts)))
 

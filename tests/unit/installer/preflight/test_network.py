@@ -7,7 +7,7 @@ from installer.facts.network import Interface, Listener
 from installer.index.settings import PEER_PORT
 from installer.preflight import Situation, findings_of
 from installer.preflight.finding import problem, warning
-from tests.fakes.situation import NODES, WORKER, is_quiet, only, told, with_cluster, with_facts, with_serve
+from tests.fakes.situation import NODES, WORKER, alone, is_quiet, only, told, with_cluster, with_facts, with_serve
 
 LO = Interface("lo", 65536, is_up=True, addresses=("127.0.0.1",))
 ETH0 = Interface("eth0", 1500, is_up=True, addresses=("10.0.0.1",))
@@ -88,7 +88,7 @@ def test_a_name_that_resolves_to_the_node_itself_is_a_warning(good: Situation) -
     assert told(at)[:2] == ("hostname", "warning")
     assert "torchrun by hand hangs" in only(at).what
     assert only(at).fix == "in /etc/hosts: 10.0.0.1 node1"
-    assert is_quiet(with_cluster(at, nodes=1))
+    assert is_quiet(alone(at))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_without_ray_its_ports_are_free_to_take(good: Situation) -> None:
     assert is_quiet(listening(as_mp(good), 6379, 6380, 20500))
     assert only(listening(as_mp(good), 29501)).what.endswith("it is vLLM's --master-port")
     assert is_quiet(listening(as_worker(as_mp(good)), 29501))
-    assert is_quiet(listening(with_cluster(as_mp(good), nodes=1), 29501))
+    assert is_quiet(listening(alone(as_mp(good)), 29501))
 
 
 @pytest.mark.parametrize(("state", "label", "finds"), [("running", "node", 0), ("exited", "node", 2)])
@@ -177,7 +177,7 @@ def test_a_firewall_whose_rules_nobody_probed(good: Situation) -> None:
 def test_a_firewall_that_was_probed_or_has_no_other_node(good: Situation) -> None:
     at = with_facts(good, "network", firewalld=True, ufw=True)
     assert is_quiet(replace(at, peers=()))
-    assert is_quiet(with_cluster(at, nodes=1))
+    assert is_quiet(alone(at))
 
 
 @pytest.mark.parametrize("name", ["duplicate-address", "peer-unreachable", "peer-differs", "peers-not-probed"])
@@ -196,7 +196,7 @@ def test_the_port_of_probes_is_free_or_our_own(good: Situation) -> None:
     at = listening(good, PEER_PORT)
     assert told(at)[:2] == ("ports", "problem")
     assert is_quiet(replace(at, answers_peers=True))
-    assert is_quiet(with_cluster(at, nodes=1))
+    assert is_quiet(alone(at))
 
 
 def test_rdma_that_is_there_and_not_used(good: Situation) -> None:
@@ -204,7 +204,7 @@ def test_rdma_that_is_there_and_not_used(good: Situation) -> None:
     assert told(at)[:2] == ("rdma", "warning")
     assert only(at).what.startswith("this node has RDMA (mlx5_0), which NCCL_IB_DISABLE=1 leaves unused")
     assert is_quiet(with_cluster(at, env={}))
-    assert is_quiet(with_cluster(at, nodes=1))
+    assert is_quiet(alone(at))
 
 
 @pytest.mark.parametrize("env", [{"NCCL_IB_HCA": "mlx5"}, {"NCCL_IB_DISABLE": "0"}])

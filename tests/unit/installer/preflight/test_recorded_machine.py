@@ -8,7 +8,7 @@ from installer.facts import gather
 from installer.preflight import Situation, findings_of
 from tests.fakes.bundle import MadeBundle
 from tests.fakes.recorded_machine import RECORDED, recorded_machine
-from tests.fakes.situation import good_situation, with_cluster, with_facts, with_index
+from tests.fakes.situation import alone, good_situation, with_cluster, with_facts, with_index
 
 NOT_A_NODE = ["systemd", "container", "programs", "programs", "programs", "programs", "docker", "address"]
 
@@ -17,7 +17,7 @@ NOT_A_NODE = ["systemd", "container", "programs", "programs", "programs", "progr
 def h100(made: MadeBundle) -> Situation:
     at = good_situation(made.index, gather(recorded_machine("h100")))
     bare = with_index(at, driver=None, docker=None, toolkit=None)
-    return with_cluster(replace(bare, member=replace(bare.member, node_ip="", nodes=())), nodes=1)
+    return alone(replace(bare, member=replace(bare.member, node_ip="", nodes=())))
 
 
 def requiring(at: Situation, cuda: str) -> Situation:
@@ -38,11 +38,19 @@ def test_who_held_its_memory_is_named(h100: Situation) -> None:
 
 
 def test_an_older_driver_of_the_bundle_would_not(h100: Situation, made: MadeBundle) -> None:
-    """550 is let pass by its branch, and only by the image's cuda-compat."""
+    """550 is let pass by its branch, and the image's cuda-compat would make it run, which nothing turns on."""
     assert made.index.driver
+    assert made.index.toolkit
     older = with_facts(requiring(h100, "13.0.2"), "driver", headers=True, compiler="/c", make="/m", linker="/l")
-    found = {one.name: one.level for one in findings_of(with_index(older, driver=made.index.driver))}
-    assert found["image-driver"] == "warning"
+    toolkit = replace(made.index.toolkit, version="1.17.4")
+    older = with_index(older, driver=made.index.driver, toolkit=toolkit)
+    found = {one.name: one for one in findings_of(older)}
+    assert found["image-driver"].level == "problem"
+    assert found["image-driver"].fix.startswith('set cluster.env VLLM_ENABLE_CUDA_COMPATIBILITY: "1"; or ')
+    told = with_cluster(older, env={"VLLM_ENABLE_CUDA_COMPATIBILITY": "1"})
+    found = {one.name: one for one in findings_of(told)}
+    assert found["image-driver"].level == "warning"
+    assert "VLLM_ENABLE_CUDA_COMPATIBILITY" not in found["image-driver"].fix
 
 
 def test_it_has_too_few_gpus_for_a_larger_cluster(h100: Situation) -> None:

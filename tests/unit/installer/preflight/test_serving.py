@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 
 from installer.hardware.model_shape import read_shape
-from installer.preflight import Situation, findings_of
+from installer.preflight import Finding, Situation, findings_of
 from tests.fakes.facts import T4
-from tests.fakes.situation import is_quiet, with_facts, with_index, with_serve
+from tests.fakes.situation import is_quiet, with_cluster, with_facts, with_index, with_serve
 
 # Qwen2.5-32B-Instruct-GPTQ-Int4.
 CONFIG = b"""{"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "num_hidden_layers": 64,
@@ -31,8 +31,51 @@ def problems(at: Situation) -> list[str]:
     return [found.name for found in findings_of(at) if found.level == "problem"]
 
 
+def warnings(at: Situation) -> list[Finding]:
+    return [found for found in findings_of(at) if (found.name, found.level) == ("serve-plan", "warning")]
+
+
 def test_the_settings_that_the_runbook_ended_with(runbook: Situation) -> None:
     assert problems(runbook) == []
+
+
+def test_what_the_gpu_computes_badly_is_a_warning_with_the_way_out(runbook: Situation) -> None:
+    (found,) = warnings(runbook)
+    assert 'prompts of up to 50 tokens with "!!!!"' in found.what
+    assert "v0.14.1" in found.fix
+
+
+def test_what_fits_perhaps_is_a_warning_with_the_sum_and_what_to_type(runbook: Situation) -> None:
+    first, advice = warnings(with_serve(runbook, max_model_len=16384))
+    assert "perhaps with requests of 16384 tokens" in first.what
+    assert "= 131072 bytes" in first.what
+    assert first.fix.startswith("vllm-airgap install --set max_model_len=")
+    assert "!!!!" in advice.what
+
+
+def test_where_memory_is_not_known_at_all_there_is_no_warning_of_it(runbook: Situation) -> None:
+    shape = runbook.index.model.shape
+    assert shape is not None
+    for unknown in (replace(shape, architecture="Mystery"), replace(shape, window=4096)):
+        at = with_serve(with_index(runbook, model=replace(runbook.index.model, shape=unknown)), max_model_len=32768)
+        assert ["!!!!" in found.what for found in warnings(at)] == [True]
+        assert problems(at) == []
+
+
+def test_what_the_gpu_cannot_compute_is_a_problem_and_no_warning_besides(runbook: Situation) -> None:
+    at = with_serve(runbook, args=("--quantization", "gptq_marlin"))
+    assert (problems(at), warnings(at)) == (["serve-plan"], [])
+
+
+def test_a_length_that_an_option_allows_is_no_problem(runbook: Situation) -> None:
+    """As lint judges it, which would else let a bundle go that every node refuses."""
+    scaling = '{"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}'
+    short = replace(runbook.index.model, shape=read_shape(CONFIG.replace(b"32768", b"2048")))
+    at = with_index(runbook, model=short)
+    assert problems(at) == ["serve-plan"]
+    assert problems(with_serve(at, args=("--dtype", "half", "--rope-scaling", scaling))) == []
+    assert problems(with_serve(at, args=("--hf-overrides", f'{{"rope_scaling": {scaling}}}'))) == []
+    assert problems(with_cluster(at, env={"VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1"})) == []
 
 
 def test_the_length_that_did_not_fit(runbook: Situation) -> None:
@@ -52,6 +95,19 @@ def test_without_a_driver_or_a_shape_nothing_is_said_of_memory(runbook: Situatio
     assert is_quiet(with_facts(long, "gpus", smi=()))
     assert is_quiet(with_index(long, model=replace(long.index.model, shape=None)))
     assert is_quiet(with_facts(long, "gpus", smi=(replace(T4, memory=0),)))
+
+
+def test_more_parts_than_there_are_gpus_need_no_shape_to_be_told(good: Situation) -> None:
+    """Two nodes with a GPU each."""
+    at = with_serve(good, tensor_parallel_size=2, pipeline_parallel_size=2)
+    for unseen in (at, with_facts(at, "gpus", smi=())):
+        (found,) = (one for one in findings_of(unseen) if one.name == "serve-plan")
+        assert found.level == "problem"
+        assert found.what == (
+            "tensor_parallel_size 2 x pipeline_parallel_size 2 is 4, but cluster has 2 nodes x 1 GPUs = 2"
+        )
+        assert "--set tensor_parallel_size=1 --set pipeline_parallel_size=2" in found.fix
+    assert is_quiet(with_serve(good, tensor_parallel_size=1))
 
 
 def test_a_card_for_a_display_decides_nothing(runbook: Situation) -> None:

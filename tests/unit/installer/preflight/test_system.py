@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from installer.facts.docker import Container
 from installer.index.document import File
 from installer.preflight import Situation, findings_of
 from tests.fakes.facts import GIB
@@ -104,7 +105,10 @@ def test_selinux_without_the_program_that_labels(good: Situation) -> None:
     assert is_quiet(with_facts(programs(good, "restorecon"), "system", selinux="permissive"))
 
 
-@pytest.mark.parametrize(("clock", "is_right"), [(1_700_000_000, False), (1_764_000_000, True), (1_763_950_000, True)])
+@pytest.mark.parametrize(
+    ("clock", "is_right"),
+    [(1_700_000_000, False), (1_763_913_599, False), (1_763_913_600, True), (1_764_000_000, True)],
+)
 def test_a_clock_that_stands_before_the_image_was_made(good: Situation, clock: float, *, is_right: bool) -> None:
     """Within a day another time zone is the likelier reason."""
     made = replace(good.index.image, created="2025-11-24T16:00:00Z")
@@ -112,7 +116,8 @@ def test_a_clock_that_stands_before_the_image_was_made(good: Situation, clock: f
     assert is_quiet(at) if is_right else only(at).level == "warning"
     if not is_right:
         assert only(at).fix.startswith("timedatectl set-ntp false")
-        assert only(at).what == ("this node's clock says 2023-11-14, but the bundle's image was made on 2025-11-24")
+        day = "2023-11-14" if clock == 1_700_000_000 else "2025-11-23"
+        assert only(at).what == (f"this node's clock says {day}, but the bundle's image was made on 2025-11-24")
 
 
 def test_an_image_whose_date_nobody_knows_says_nothing_about_clocks(good: Situation) -> None:
@@ -131,6 +136,25 @@ def test_less_memory_than_weights_and_shared_memory_take(good: Situation) -> Non
     assert only(at).level == "warning"
     assert only(at).what.startswith("this node has 60.0 GiB of RAM; its share of the weights is 50.0 GiB")
     assert is_quiet(with_facts(at, "storage", memory=61 * GIB))
+
+
+def test_memory_that_others_have(good: Situation) -> None:
+    at = with_facts(weights(good, 100 * GIB), "storage", memory=256 * GIB, memory_available=60 * GIB)
+    assert told(at)[:2] == ("memory", "warning")
+    assert only(at).what.startswith("of this node's 256.0 GiB of RAM others leave 60.0 GiB; its share of the weights")
+    assert is_quiet(with_facts(at, "storage", memory_available=61 * GIB))
+    ours = Container("vllm-airgap-node", "sha256:ab", "running", "node")
+    assert is_quiet(with_facts(at, "docker", containers=(ours,)))
+
+
+def test_rays_memory_monitor_and_cgroup_version_1(good: Situation) -> None:
+    at = with_facts(with_cluster(good, backend="ray"), "system", cgroup=1)
+    assert told(at)[:2] == ("memory-monitor", "warning")
+    assert only(at).fix == 'build the bundle with RAY_memory_monitor_refresh_ms: "0" in cluster.env'
+    assert not is_quiet(with_cluster(at, env={"RAY_memory_monitor_refresh_ms": "250"}))
+    assert is_quiet(with_cluster(at, env={"RAY_memory_monitor_refresh_ms": "0"}))
+    assert is_quiet(with_cluster(at, backend="mp"))
+    assert is_quiet(with_facts(at, "system", cgroup=2))
 
 
 def test_shared_memory_that_would_take_most_of_the_ram(good: Situation) -> None:

@@ -5,6 +5,7 @@ import pytest
 from installer.container import CONTAINER
 from installer.driver.nouveau import BLOCKED
 from installer.errors import DamagedError, EnvironmentProblemError, RebootNeededError, RefusedError, StepError
+from installer.facts.distribution import RED_HAT
 from installer.hardware.driver_decision import Wanted
 from installer.staging import Staging
 from installer.steps.cluster import NODE_UNIT
@@ -23,7 +24,7 @@ OLDEST_BRANCH = Recipe(driver="535.230.02")
 
 def step_of(made: MadeBundle, staging: Staging) -> InstallDriver:
     assert made.index.driver
-    wanted = Wanted(made.index.driver.version, made.index.target.packages, lambda _: False)
+    wanted = Wanted(made.index.driver.version, RED_HAT, lambda _: False)
     return InstallDriver(wanted, made.index.only("driver"), staging)
 
 
@@ -216,7 +217,7 @@ def test_a_packaged_driver_of_the_right_version_stays(node: FakeNode, step: Inst
 
 
 def test_a_packaged_driver_with_which_the_image_runs_stays(node: FakeNode, made: MadeBundle) -> None:
-    wanted = Wanted(VERSION, "rpm", lambda has: has == NEWER)
+    wanted = Wanted(VERSION, RED_HAT, lambda has: has == NEWER)
     step = InstallDriver(wanted, made.index.only("driver"), stage(node, made))
     node.nvidia.have(NEWER)
     node.rpm.owners["/usr/bin/nvidia-smi"] = "nvidia-driver-cuda"
