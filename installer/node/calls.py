@@ -18,6 +18,7 @@ _CONNECT_SECONDS = 1.2  # Linux sends a lost SYN again after 1 s
 RESET = struct.pack("ii", 1, 0)
 _KNOCKS = 128  # at the same moment; older kernels allow no more (net.core.somaxconn)
 _AT_ONCE = 16  # knocks
+_BREATH = 0.05  # seconds, so that what fails again and again takes no whole core
 _ANY = 0  # the port for which the kernel chooses one
 _TRIES = 100  # of them
 
@@ -131,10 +132,13 @@ def _hanging_up(doors: Sequence[socket.socket]) -> Iterator[None]:
 
 
 def _hang_up(door: socket.socket) -> None:
-    with suppress(OSError):  # gone again
+    try:
         call, _ = door.accept()
+    except OSError:  # gone again, or no descriptor is left
+        time.sleep(_BREATH)
+        return
+    with call:
         call.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        call.close()
 
 
 def _door_at(ip: str, port: int) -> socket.socket | None:

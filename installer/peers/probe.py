@@ -76,6 +76,11 @@ def _probe_once(node: Node, own: str, peers: Sequence[str], opening: Opening) ->
 
 
 def _closed_twice(first: Probe, second: Probe) -> Probe:
+    """What the second look found open is. Where one of them could not look, the other holds."""
+    if first.identity is None:
+        return second
+    if second.identity is None or second.absent:
+        return first
     return replace(second, blocks=tuple(both for block in first.blocks for both in _in_both(block, second.blocks)))
 
 

@@ -248,3 +248,42 @@ def test_a_port_that_is_closed_for_a_moment_is_no_firewall(pair: Pair) -> None:
     pair.here.network = pair.there.network = network
     assert look(pair).blocks == ()
     assert [route.port for route in network.probes].count(6381) == 4
+
+
+class Losing(FakeNetwork):
+    """What is asked first gets through; from some question on nothing comes back."""
+
+    left = 0
+
+    @contextmanager
+    def asked(self, route: Route, question: bytes, largest: int) -> Iterator[Heard]:
+        self.left -= 1
+        if self.left < 0:
+            yield Heard(b"", whole=False)
+            return
+        with super().asked(route, question, largest) as heard:
+            yield heard
+
+
+@pytest.mark.parametrize("answers", [4, 5])
+def test_what_was_closed_is_told_also_where_a_second_look_is_not_answered(pair: Pair, answers: int) -> None:
+    network = Losing({HERE, THERE}, services=pair.network.services)
+    network.left = answers  # all of the first look, and of the second none or the greeting
+    network.closed[HERE, THERE] = lambda port: port == 6381
+    pair.here.network = pair.there.network = network
+    found = look(pair)
+    assert found.blocks == (Block(HERE, THERE, PORTS, (6381,)),)
+    assert found.identity is not None
+
+
+def test_a_port_of_probes_that_is_closed_for_a_moment_is_no_firewall(pair: Pair) -> None:
+    class Restarting(FakeNetwork):
+        def knock(self, route: Route) -> Knock:
+            if route.port == PEER_PORT and route not in self.probes:
+                self.probes.append(route)
+                return Knock(SILENT, "timed out")
+            return super().knock(route)
+
+    pair.here.network = pair.there.network = Restarting({HERE, THERE}, services=pair.network.services)
+    assert look(pair).blocks == ()
+    assert look(pair).identity is not None
