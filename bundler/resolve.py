@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 from bundler.backend import choose_backend
@@ -38,7 +39,10 @@ def resolve(
     """
     wanted = wanted_parts(manifest)
     if unknown := sorted(set(update) - set(wanted)):
-        raise UsageError(f"--update {unknown[0]}: the manifest has {', '.join(wanted)}")
+        raise UsageError(
+            f"--update {unknown[0]}: the manifest has {', '.join(wanted)}",
+            hint=f"bundle lock {manifest.path} --update {_likest(unknown[0], wanted)}, or --update alone for all",
+        )
     lock = replace(old, parts={name: part for name, part in old.parts.items() if name in wanted})
     anew = {*stale_parts(manifest, lock), *_ALWAYS, *update}
     announced = {name: source(manifest, work) for name, source in sources.items() if name in wanted and name in anew}
@@ -51,6 +55,10 @@ def resolve(
         yield lock
         look(_without(lock, announced), announced)
     yield replace(lock, backend=_backend(manifest, lock))
+
+
+def _likest(name: str, wanted: Collection[str]) -> str:
+    return next(iter(get_close_matches(name, wanted, 1)), "NAME")
 
 
 def _without(lock: Lock, names: Collection[str]) -> Lock:

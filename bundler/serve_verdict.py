@@ -1,8 +1,10 @@
 """Whether a serve plan is a refusal: of what the manifest asks for, or of all GPUs that a person asks about."""
 
+from dataclasses import replace
+
 from installer.errors import AirgapError, RefusedError, UsageError
 from installer.hardware.parallel import Split
-from installer.hardware.serve_plan import DOES_NOT_FIT, Option, ServePlan, judge
+from installer.hardware.serve_plan import DOES_NOT_FIT, Option, ServePlan, Subject, judge
 from installer.hardware.serve_words import headline, settings_to_try
 
 _OTHERS = "take more GPUs or larger ones, a smaller model, or a shorter serve.max_model_len"
@@ -17,6 +19,11 @@ def telling_way(plan: ServePlan, own: Option) -> Option:
     """Of which a person wants the sum: ``own``, but for one that is refused before there is any to be made."""
     ways = (own, plan.best, *plan.options)
     return next((way for way in ways if way and way.memory), plan.best or own)
+
+
+def needs_weights(subject: Subject) -> bool:
+    """Whether their size is all that is lacking for the memory to be foretold."""
+    return bool(subject.unknown) and not replace(subject, weights=1).unknown
 
 
 def refusal_of_own(plan: ServePlan, own: Option) -> AirgapError | None:

@@ -23,6 +23,11 @@ def parse_size(text: str) -> int | None:
     return int(float(found[1]) * _STEP ** " KMGT".index(found[2].upper() or " ")) if found else None
 
 
+def has_unit(size: str) -> bool:
+    """Whether what ``parse_size`` takes says in what it counts; "20000" does not."""
+    return size.strip()[-1:].isalpha()
+
+
 def _power(size: int) -> int:
     return min(max(size.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
 

@@ -50,13 +50,16 @@ def list_(console: Console, form: str) -> None:
 def prune(console: Console, older_than: int | None, max_size: int | None, *, yes: bool) -> None:
     """Remove files from the cache.
 
-    The unused ones, the longest unused first until it is small enough, or all.
+    With --older-than the unused ones, with --max-size the longest unused first until it is small enough.
+
+    Without either the whole cache: every file in it.
     """
     stored = Cache(cache_folder(os.environ))
     chosen = _chosen(holdings(stored), older_than, max_size)
     if chosen and not yes:
         frees = in_units(sum(holding.frees for holding in chosen))
-        _ask(f"Remove {_files(len(chosen))} from {stored.folder}, which frees {frees}?")
+        what = _files(len(chosen)) if _is_some(older_than, max_size) else f"the whole cache ({_all(len(chosen))})"
+        _ask(f"Remove {what} from {stored.folder}, which frees {frees}?")
     freed, gone = _freed(stored, chosen, older_than, max_size) if stored.folder.is_dir() else (0, ())
     done = f"{_files(len(gone))} removed, {in_units(freed)} freed" if gone or freed else "nothing to remove"
     console.say(f"{stored.folder}: {done}{_kept(gone)}")
@@ -71,6 +74,15 @@ def _files(count: int) -> str:
     return f"{count} file{'' if count == 1 else 's'}"
 
 
+def _all(count: int) -> str:
+    return f"all {_files(count)}" if count > 1 else _files(count)
+
+
+def _is_some(older_than: int | None, max_size: int | None) -> bool:
+    """Whether a person chose among the files."""
+    return older_than is not None or max_size is not None
+
+
 def _freed(
     stored: Cache, chosen: Sequence[Holding], older_than: int | None, max_size: int | None
 ) -> tuple[int, Sequence[Holding]]:
@@ -83,7 +95,7 @@ def _freed(
 
 
 def _chosen(found: Sequence[Holding], older_than: int | None, max_size: int | None) -> tuple[Holding, ...]:
-    if older_than is None and max_size is None:
+    if not _is_some(older_than, max_size):
         return tuple(found)
     old = () if older_than is None else unused_since(found, older_than, time.time())
     left = tuple(holding for holding in found if holding not in old)
@@ -92,7 +104,7 @@ def _chosen(found: Sequence[Holding], older_than: int | None, max_size: int | No
 
 def _ask(question: str) -> None:
     if not sys.stdin.isatty():
-        raise UsageError("nothing removed: nobody to ask", hint="pass --yes")
+        raise UsageError(f"nothing removed: nobody to ask: {question}", hint="pass --yes")
     if not click.confirm(question, err=True):
         raise UsageError("nothing removed")
 

@@ -50,14 +50,14 @@ def ended_by(rule: str, path: Path, console: Console) -> Iterator[None]:
         yield
     except AirgapError as error:
         each = error.errors if isinstance(error, SeveralError) else (error,)
-        show_as_json([_refusal(rule, path, one) for one in each], None, console)
+        show_as_json([finding_of(rule, path, one) for one in each], None, console)
         raise
     except OSError as error:
-        show_as_json([_refusal(rule, path, environment_problem(error))], None, console)
+        show_as_json([finding_of(rule, path, environment_problem(error))], None, console)
         raise
 
 
-def _refusal(rule: str, path: Path, error: AirgapError) -> Finding:
+def finding_of(rule: str, path: Path, error: AirgapError) -> Finding:
     """``path`` is where it is wrong if its text does not begin with the place."""
     where, colon, what = str(error).removeprefix(f"{path}: ").partition(": ")
     if not colon:

@@ -8,17 +8,19 @@ import click
 
 from bundler.cache import Cache, cache_folder
 from bundler.cli import options
-from bundler.cli.findings import ended_by, exit_code_of, show, show_as_json
+from bundler.cli.findings import ended_by, exit_code_of, finding_of, show, show_as_json
 from bundler.console import Console
 from bundler.findings import Finding
 from bundler.lint import Case, before_build, findings
 from bundler.lint.unchecked import unchecked
 from bundler.lock import lock_path, read_lock
 from bundler.manifest import Manifest, read_manifest
+from bundler.resolve import demand_whole
 from bundler.site.checks import answered, check
 from bundler.site.cluster import gpus_of
 from bundler.site.document import read_site
 from bundler.site.situation import Probed, situations
+from installer.errors import UsageError
 
 
 @click.command()
@@ -33,14 +35,18 @@ def lint(console: Console, manifest: Path, sites: tuple[Path, ...], form: str) -
     to make trouble. Below each stands what to do. Nothing is fetched, so some things are `not checked` without a lock.
 
     With --site also what would keep the bundle from being installed on those very nodes, as the script of `bundle
-    probe` wrote them down. For that there must be a lock. An install looks at all that again.
+    probe` wrote them down. For that there must be a lock; without one only the rest is said. An install looks at all
+    that again.
     """
     if form == "json":
         return _lint_as_json(console, manifest, sites)
     case = _case(read_manifest(manifest))
-    nodes = _nodes(case, sites)
+    unlocked = _why_nodes_are_not_seen(case) if sites else None
+    nodes = () if unlocked else _nodes(case, sites)
     found = _findings(case, nodes)
     _show(case, nodes, found, console)
+    if unlocked:
+        raise unlocked
     if not exit_code_of(found):
         console.say(f"{manifest}: {_verdict(found, nodes)}")
     return exit_code_of(found)
@@ -51,15 +57,28 @@ def _lint_as_json(console: Console, manifest: Path, sites: tuple[Path, ...]) -> 
         parsed = read_manifest(manifest)
     with ended_by("lint-stopped", manifest, console):
         case = _case(parsed)
-        nodes = _nodes(case, sites)
+        unlocked = _why_nodes_are_not_seen(case) if sites else None
+        nodes = () if unlocked else _nodes(case, sites)
         found = _findings(case, nodes)
     documents = [_document(node) for node in nodes] if sites else None
-    show_as_json(found, case.backend, console, unchecked=tuple(unchecked(case)), nodes=documents)
+    stopped = (finding_of("lint-stopped", manifest, unlocked),) if unlocked else ()
+    show_as_json((*found, *stopped), case.backend, console, unchecked=tuple(unchecked(case)), nodes=documents)
+    if unlocked:
+        raise unlocked
     return exit_code_of(found)
 
 
 def _case(manifest: Manifest) -> Case:
     return before_build(manifest, read_lock(lock_path(manifest.path)), Cache(cache_folder(os.environ)))
+
+
+def _why_nodes_are_not_seen(case: Case) -> UsageError | None:
+    """None where there is the whole lock that nodes are held against."""
+    try:
+        demand_whole(case.manifest, case.lock)
+    except UsageError as error:
+        return UsageError(f"{error}, so the nodes were not looked at", hint=error.hint)
+    return None
 
 
 def _nodes(case: Case, sites: tuple[Path, ...]) -> tuple[Probed, ...]:

@@ -2,6 +2,7 @@
 
 import importlib.resources
 import os
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +40,8 @@ def init(console: Console, file: Path) -> None:
             written.write(starter)
     except FileExistsError as error:
         raise UsageError(f"{file}: exists and is left as it is", hint="name another file") from error
+    except FileNotFoundError as error:
+        raise UsageError(f"{file.parent}: no such folder", hint=f"mkdir -p {shlex.quote(str(file.parent))}") from error
     console.say(f"{file}: fill it in, then `bundle lint {file}`")
 
 

@@ -1,6 +1,7 @@
 """Every option and argument of the commands, declared once."""
 
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,32 @@ import click
 
 from bundler.console import Console
 from bundler.lock import PARTS
-from bundler.sizes import parse_size
+from bundler.sizes import has_unit, parse_size
 
 _PATH = click.Path(path_type=Path)
 _KEY_HELP = "The private key to sign with."
 _JOBS = 4
+_UNITS = "G, GB and GiB are one and the same here: 2^30 bytes."
+_LEAST_WEIGHTS = 64 << 20  # bytes; of less somebody left out the unit, or meant another
 
 
 def _size(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:
     size = None if text is None else parse_size(text)
     if text is not None and size is None:
         raise click.BadParameter(f"{text!r} is no size: write 500M, 50G or 1.5T")
+    return size
+
+
+def _weights_size(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
+    size = _size(context, option, text)
+    if text is None or size is None:
+        return None
+    figure = re.sub(r"[ A-Za-z]+$", "", text.strip())
+    if not has_unit(text) and size >= _LEAST_WEIGHTS:
+        raise click.BadParameter(f"{text!r} has no unit: say {figure}B if these are bytes")
+    if size < _LEAST_WEIGHTS:
+        what = "is less than 64 MiB" if has_unit(text) else "has no unit"
+        raise click.BadParameter(f"{text!r} {what}: say {figure}G or {figure}GiB")
     return size
 
 
@@ -71,9 +87,9 @@ site_option = click.option(
 weights_option = click.option(
     "--weights",
     metavar="SIZE",
-    callback=_size,
+    callback=_weights_size,
     help="Count with weight files of this size together, 19.3G say, where neither lock nor folder has them yet. Where "
-    "one has, a warning tells the difference.",
+    f"one has, a warning tells the difference. {_UNITS}",
 )
 older_than_option = click.option(
     "--older-than", metavar="DAYS", type=click.IntRange(0, 36500), help="What no build has used for so many days."
@@ -82,7 +98,7 @@ max_size_option = click.option(
     "--max-size",
     metavar="SIZE",
     callback=_size,
-    help="What is too much for the cache to have this size (50G, say) at most.",
+    help=f"What is too much for the cache to have this size (50G, say) at most. {_UNITS}",
 )
 update_option = click.option(
     "--update",

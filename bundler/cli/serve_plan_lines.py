@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bundler.serve_verdict import telling_way
+from bundler.serve_verdict import needs_weights, telling_way
 from installer.hardware.gpu_sets import GIB
 from installer.hardware.parallel import Split
 from installer.hardware.ranges import Range
-from installer.hardware.serve_plan import Option, ServePlan, Subject
-from installer.hardware.serve_words import arithmetic, settings_to_try
+from installer.hardware.serve_plan import DOES_NOT_FIT, Option, ServePlan, Subject
+from installer.hardware.serve_words import arithmetic, settings_to_try, why_best
 
 _WHOLE = 100  # hundredths
 _SPLIT = 16  # columns in front of what is said of a way to cut
@@ -38,13 +38,21 @@ def lines_of(plan: ServePlan, own: Option) -> Iterator[Line]:
     yield Line(_LEGEND)
     yield Line(f"best          {plan.best.split.text if plan.best else 'none'}")
     yield Line(f"the manifest  {own.split.text}")
+    if plan.best and plan.best.split != own.split:
+        yield Line(f"why           {why_best(plan.subject, plan.best, own)}{_also_legal(own)}", _SUM)
     shown = telling_way(plan, own)
     yield Line(f"how that comes about for {shown.split.text} (one figure: by the formula; a range: what it may be):")
     yield from (Line(f"  {line}", _SUM) for line in arithmetic(shown))
     if tries := settings_to_try(shown):
         yield Line(f"try: {' or '.join(f'serve.{key}: {value}' for key, value in _pairs(tries))}")
+    if needs_weights(plan.subject):
+        yield Line("try: --weights SIZE, what the model's weight files have together: --weights 18G, say")
     for advice in plan.advice:
         yield Line(f"advice: {advice.what}; {advice.fix}")
+
+
+def _also_legal(own: Option) -> str:
+    return "" if own.verdict == DOES_NOT_FIT else f"; the manifest's {own.split.text} is allowed, too"
 
 
 def _question(subject: Subject) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bundler.manifest.parts import DownloadSpec, FileSpec, ImageSpec, ModelSpec, PackageSpec, RuntimeSpec
 from bundler.manifest.patient import PatientPlace
+from bundler.manifest.remedies import remedy
 from bundler.manifest.written_yaml import LARGEST_MANIFEST, parse_yaml
 from bundler.several_errors import SeveralError
 from installer.errors import MalformedError, UsageError
@@ -99,7 +100,9 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
         _look_through(at, path.parent)
         if not at.mistakes:
             return Manifest.read(WrittenPlace(at.values, ""), path)
-        found = tuple(at.mistakes.values())
+        found = tuple(
+            UsageError(str(error), hint=error.hint or remedy(at.values, place)) for place, error in at.mistakes.items()
+        )
     except UsageError as error:
         found = (error,)
     last = max((number for number, error in enumerate(found) if _is_of_shape(error)), default=-1)

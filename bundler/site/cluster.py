@@ -139,7 +139,7 @@ def gpus_of(node: Probed) -> str:
 
 def _gpus_on_bus(node: Probed) -> str:
     """The same with a driver and without; by number what is not in our list."""
-    known = [(gpu_of_device(gpu.device), gpu.device) for gpu in node.facts.gpus.pci]
+    known = [(gpu_of_device(gpu.device), gpu.device) for gpu in node.facts.gpus.drivable]
     return _counted([gpu.name if gpu else f"PCI 10de:{device}" for gpu, device in known])
 
 

@@ -24,7 +24,9 @@ _ALSO_CALLED: tuple[tuple[str, str], ...] = (
     (r"^(?:rtx[ _-]?)?6000(?![0-9])", "rtx-6000-ada"),
     (rf"^(?={_BARE})", "rtx-"),
 )
+_TYPED_O = re.compile(r"(?<=[0-9])o+")  # for a zero: A1OO
 _ALIKE = 0.5  # of 1: T5 is as much like T4
+_NEAREST = 4  # names that are weighed
 _OFTEN_MEANT = 24  # GB, of families whose cards differ
 _LEAST, _MOST = 4, 128  # GB of theirs
 # What cards are sold with, in GB. Of families whose cards differ, as the RTX ones, a person must say it.
@@ -83,6 +85,13 @@ def named_gpus(nodes: int, per_node: int, gpu: Gpu, gigabytes: int) -> GpuSet:
     return GpuSet(nodes, per_node, gpu.name, gpu.capability, total)
 
 
+def meant_name(text: str) -> str:
+    """The card that a person who wrote ``text`` may mean; "" of what is like none."""
+    match = _NEARLY.fullmatch(text)
+    gpu = _likely(_usual(match[3].lower())) if match else None
+    return gpu.name if gpu else ""
+
+
 def _named(name: str) -> Gpu | None:
     return next((gpu for gpu in GPUS.values() if gpu.name.lower() == name.lower()), None)
 
@@ -123,17 +132,17 @@ def _meant(text: str) -> str:
 def _usual(name: str) -> str:
     for other, ours in _ALSO_CALLED:
         name = re.sub(other, ours, name)
-    return name
+    return _TYPED_O.sub(lambda typed: "0" * len(typed[0]), name)
 
 
 def _likely(name: str) -> Gpu | None:
-    """That which is a word of ``name``, Tesla-T4, or else the one that looks most like it."""
+    """That which is a word of ``name``, Tesla-T4, or else what looks like it and is sold with what ``name`` says."""
     known = {gpu.name.lower(): gpu for gpu in GPUS.values()}
     words = [part for part in known if re.search(rf"(?<![a-z0-9]){re.escape(part)}(?![a-z0-9])", name)]
     bare = _GIGABYTES.sub("", name).strip(" _-")
-    alike = difflib.get_close_matches(bare, known, 1, _ALIKE)
-    found = max(words, key=len, default="") or next(iter(alike), "")
-    return known.get(found)
+    alike = [known[near] for near in difflib.get_close_matches(bare, known, _NEAREST, _ALIKE)]
+    fitting = (gpu for gpu in alike if _said_size(name, gpu))
+    return known.get(max(words, key=len, default="")) or next(fitting, next(iter(alike), None))
 
 
 def _said_size(name: str, gpu: Gpu) -> int:

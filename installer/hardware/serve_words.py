@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from installer.hardware.gpu_sets import GIB, MIB
 from installer.hardware.memory import BLOCK, Load, Memory
+from installer.hardware.parallel import liking
 from installer.hardware.ranges import Range
-from installer.hardware.serve_plan import DOES_NOT_FIT, Option, Subject
+from installer.hardware.serve_plan import DOES_NOT_FIT, PERHAPS, Option, Subject
 
 _WHOLE = 100  # hundredths
 _HIGHEST_ADVISED = 95  # of gpu_memory_utilization, in hundredths: CUDA graphs and fragments need the rest
@@ -70,6 +71,32 @@ def settings_to_try(option: Option) -> tuple[str, ...]:
         *((f"gpu_memory_utilization={share}",) if share else ()),
         *((f"max_model_len={length}",) if length else ()),
     )
+
+
+def why_best(subject: Subject, best: Option, other: Option) -> str:
+    """By what `plan_serving` ranks ``best`` higher than ``other``, which is another way."""
+    if best.verdict != other.verdict:
+        return f"{best.split.text} {_ends(best)}, {other.split.text} {_ends(other)}"
+    per_node = subject.gpus.per_node
+    stays = _stays(subject, best)
+    node = f"a node of {per_node} {'GPU' if per_node == 1 else 'GPUs'}"
+    if stays and not _stays(subject, other):
+        return f"tp talks in every layer, so it stays in {node}; pp goes from node to node"
+    if stays:
+        place = "as RDMA joins the nodes" if subject.has_rdma else f"that stays in {node}"
+        return f"the widest tp {place} answers soonest"
+    return f"tp talks in every layer, and neither stays in {node}: the narrower talks less from node to node"
+
+
+def _stays(subject: Subject, option: Option) -> bool:
+    """Where a tensor's pieces talk fast."""
+    stays, _ = liking(option.split, subject.gpus.per_node, has_rdma=subject.has_rdma)
+    return stays
+
+
+def _ends(option: Option) -> str:
+    """How a sentence of ``option`` ends."""
+    return "is refused" if option.refusals else {PERHAPS: "fits perhaps"}.get(option.verdict, option.verdict)
 
 
 def headline(subject: Subject, option: Option) -> str:

@@ -175,8 +175,10 @@ def test_update_takes_the_source_as_it_is_now(site: Site) -> None:
 
 
 def test_update_of_an_unknown_part_names_the_parts(site: Site) -> None:
-    with pytest.raises(UsageError, match=r"--update fan: the manifest has runtime, driver"):
-        lock_manifest(read_manifest(site.manifest), ("fan",), site.asked.sources(), site.work)
+    for wrong, right in (("fan", "NAME"), ("drvier", "driver")):
+        with pytest.raises(UsageError, match=rf"--update {wrong}: the manifest has runtime, driver") as caught:
+            lock_manifest(read_manifest(site.manifest), (wrong,), site.asked.sources(), site.work)
+        assert caught.value.hint == f"bundle lock {site.manifest} --update {right}, or --update alone for all"
 
 
 @pytest.mark.parametrize("change", ["weights", "added", "gone"])

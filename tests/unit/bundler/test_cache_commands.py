@@ -90,9 +90,18 @@ def test_prune_takes_all_where_nothing_else_is_said(stored: Cache) -> None:
 
 
 def test_prune_asks_first(stored: Cache, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(("cache", "prune")) == 2
-    assert "pass --yes" in capsys.readouterr().err
+    assert run(("cache", "prune", "--older-than", "30")) == 2
+    said = capsys.readouterr().err
+    assert f"nobody to ask: Remove 1 file from {stored.folder}, which frees 2.9 KiB?\nhint: pass --yes\n" in said
     assert len(names(stored)) == 2
+
+
+def test_prune_says_that_it_is_asked_for_all(stored: Cache, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(("cache", "prune")) == 2
+    assert f"Remove the whole cache (all 3 files) from {stored.folder}" in capsys.readouterr().err
+    assert len(names(stored)) == 2
+    assert run(("cache", "prune", "--help")) == 0
+    assert "Without either the whole cache" in capsys.readouterr().out
 
 
 def test_prune_has_nothing_to_do(stored: Cache, capsys: pytest.CaptureFixture[str]) -> None:

@@ -93,6 +93,12 @@ def test_init_writes_a_manifest_and_never_over_one(tmp_path: Path, capsys: Outpu
     assert path.read_text() == "mine"
 
 
+def test_init_in_a_folder_that_is_not_there_says_how_to_make_it(tmp_path: Path, capsys: Output) -> None:
+    path = tmp_path / "no dir" / "m.yaml"
+    assert run(("init", str(path))) == 2
+    assert capsys.readouterr().err == f"error: {path.parent}: no such folder\nhint: mkdir -p '{path.parent}'\n"
+
+
 def test_lint_says_everything_and_exits_as_the_first(site: Site, capsys: Output) -> None:
     assert run(("lint", str(site.manifest))) == 0
     (site.model / "a.pkl").touch()

@@ -155,6 +155,42 @@ def test_mistakes_name_their_place(old: str, new: str, where: str) -> None:
     assert where in str(caught.value)
 
 
+def hint_on(section: str) -> str:
+    with pytest.raises(UsageError) as caught:
+        parse(SMALLEST + section)
+    return caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("runtime: host", "write `runtime: {source: host}`"),
+        ("runtime: standalone", "write `runtime: {source: standalone}`"),
+        ("docker: 27.3.1", "write `docker: {version: 27.3.1}`"),
+        ("cluster: {gpu: T5}", "did you mean `gpu: T4`?"),
+        ("cluster: {gpu: t4}", "did you mean `gpu: T4`?"),
+        ("cluster: {gpu: A10O}", "did you mean `gpu: A100`?"),
+    ],
+)
+def test_a_mistake_that_tells_what_was_meant_is_answered_with_it(written: str, meant: str) -> None:
+    assert hint_on(written) == meant
+
+
+def test_an_image_that_is_named_alone_is_told_its_key() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse("name: tiny\nimage: vllm/vllm-openai:v0.6.4\nmodel: {path: x}")
+    assert caught.value.hint == "write `image: {ref: vllm/vllm-openai:v0.6.4}`"
+
+
+@pytest.mark.parametrize("written", ["runtime: [host]", "runtime: conda", "driver: https://me:geheim@x", "serve: fast"])
+def test_a_section_of_which_nobody_can_guess_the_form_is_compared(written: str) -> None:
+    assert "bundle init" in hint_on(written)
+
+
+def test_a_gpu_that_is_like_none_names_those_that_are_known() -> None:
+    assert hint_on("cluster: {gpu: many}") == ""
+
+
 def test_a_secret_in_a_url_is_not_shown() -> None:
     with pytest.raises(UsageError) as caught:
         parse(MANIFEST.replace("driver.run", "'https://x/y?token=geheim'"))
@@ -244,7 +280,7 @@ def test_a_serve_port_is_only_compared_where_both_are_ports() -> None:
         ("cluster: {gpu: T44}", False),
         ("serve: {port: 6379}", False),
         ("driver: {url: x}", True),
-        ("driver: 550", True),
+        ("driver: [550]", True),
     ],
 )
 def test_the_commented_manifest_is_named_where_it_helps(text: str, *, is_named: bool) -> None:

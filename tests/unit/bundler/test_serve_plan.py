@@ -1,7 +1,9 @@
 """What fits is told from the manifest, its lock and config.json, without asking any source."""
 
 import json
+import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from installer.errors import UsageError
 from installer.hardware.gpu_sets import GIB
 from installer.hardware.parallel import Split
 from installer.hardware.serve_plan import FITS, Subject, judge, plan_serving
+from installer.hardware.serve_words import why_best
 from installer.index.gpus import GPUS
 from tests.unit.bundler.lint.scenes import Change, look
 from tests.unit.bundler.making import Site
@@ -32,6 +35,7 @@ cluster: {nodes: 1, gpus_per_node: 2, gpu: T4}
 serve: {tensor_parallel_size: 2, max_model_len: 4096, args: [--dtype, half]}
 """
 TAGGED = ("vllm:small", "vllm/vllm-openai:v0.6.4.post1")
+TALKS = "tp talks in every layer, so it stays in a node of 1 GPU; pp goes from node to node"
 KEYS = {
     "gpus",
     "vllm",
@@ -241,12 +245,106 @@ def test_weights_that_are_known_otherwise_are_said_to_be(qwen: Site, capsys: pyt
     known = (qwen.model / "model.safetensors").stat().st_size
     said = f"warning: counted with --weights 18.0 GiB, not with the {in_units(known)} that the lock has\n"
     assert capsys.readouterr().err == said
-    assert run(("plan", str(qwen.manifest), "--gpus", "1x2xT4", "--weights", str(known))) == 0
-    assert capsys.readouterr().err == ""
     qwen.rewrite(*TAGGED)
     qwen.manifest.with_suffix(".lock").unlink()
     assert run(("plan", str(qwen.manifest), "--gpus", "1x2xT4", "--weights", "18.01G")) == 0
     assert "that the model's folder has" in capsys.readouterr().err
+    os.truncate(qwen.model / "model.safetensors", 64 << 20)
+    assert run(("plan", str(qwen.manifest), "--gpus", "1x2xT4", "--weights", "64M")) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("size", "why"),
+    [
+        ("18", "'18' has no unit: say 18G or 18GiB"),
+        ("19.4", "'19.4' has no unit: say 19.4G or 19.4GiB"),
+        ("18B", "'18B' is less than 64 MiB: say 18G or 18GiB"),
+        ("18 MiB", "'18 MiB' is less than 64 MiB: say 18G or 18GiB"),
+        ("19340000000", "'19340000000' has no unit: say 19340000000B if these are bytes"),
+    ],
+)
+def test_weights_of_which_nobody_said_the_unit_are_refused(
+    qwen: Site, capsys: pytest.CaptureFixture[str], size: str, why: str
+) -> None:
+    qwen.rewrite(*TAGGED)
+    assert run(("plan", str(qwen.manifest), "--gpus", "2x1xT4", "--weights", size)) == 2
+    assert why in capsys.readouterr().err
+
+
+def test_exact_bytes_of_weights_are_taken(qwen: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    qwen.rewrite(*TAGGED)
+    found = planned(qwen, capsys, "--gpus", "2x1xT4", "--weights", "19340000000B")
+    assert found["serve"]["weights_bytes"] == 19_340_000_000
+
+
+def test_weights_that_nobody_knows_may_be_said(qwen: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    qwen.rewrite(*TAGGED)
+    (qwen.model / "model.safetensors").unlink()
+    assert run(("plan", str(qwen.manifest), "--gpus", "1x2xT4")) == 0
+    text = capsys.readouterr().out
+    assert "perhaps: the size of its weights is not known" in text
+    assert "try: --weights SIZE" in text
+    assert run(("plan", str(qwen.manifest), "--gpus", "1x2xT4", "--weights", "18G")) == 0
+    assert "try: --weights" not in capsys.readouterr().out
+
+
+def test_weights_are_not_asked_for_where_they_would_not_help(qwen: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    qwen.rewrite(*TAGGED)
+    (qwen.model / "model.safetensors").unlink()
+    put_config(qwen, {"model_type": "mystery", "architectures": ["Mystery"], "num_attention_heads": 8})
+    assert run(("plan", str(qwen.manifest), "--gpus", "1x2xT4")) == 0
+    assert "--weights" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [("plan",), ("cache", "prune")])
+def test_the_help_says_what_a_g_is(capsys: pytest.CaptureFixture[str], command: tuple[str, ...]) -> None:
+    assert run((*command, "--help")) == 0
+    assert "G, GB and GiB are one and the same here: 2^30 bytes" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("gpus", "old", "new", "why"),
+    [
+        (
+            "2x1xL20",
+            "",
+            "",
+            f"{TALKS}; the manifest's tp 2 x pp 1 is allowed, too",
+        ),
+        (
+            "1x2xL20",
+            "tensor_parallel_size: 2",
+            "pipeline_parallel_size: 2",
+            "the widest tp that stays in a node of 2 GPUs answers soonest; the manifest's tp 1 x pp 2 is allowed, too",
+        ),
+        ("3x1xL20", "", "", "tp 1 x pp 3 fits, tp 2 x pp 1 is refused"),
+    ],
+)
+def test_what_is_best_is_told_with_what_the_code_ranks_by(qwen: Site, gpus: str, old: str, new: str, why: str) -> None:
+    qwen.rewrite(*TAGGED)
+    qwen.rewrite(old or "tensor_parallel_size", new or "tensor_parallel_size")
+    fits = plan_serving(subject(qwen, gpus, int(18.01 * GIB)))
+    serve = read_manifest(qwen.manifest).serve
+    own = own_way(fits, Split(serve.tensor_parallel_size, serve.pipeline_parallel_size))
+    assert [line.text for line in lines_of(fits, own) if line.text.startswith("why")] == [f"why           {why}"]
+
+
+def test_what_is_best_is_told_for_nodes_that_are_joined_otherwise(qwen: Site) -> None:
+    qwen.rewrite(*TAGGED)
+    slow = subject(qwen, "4x1xL20", int(18.01 * GIB))
+    fast = replace(slow, has_rdma=True)
+    wide, narrow = Split(4, 1), Split(2, 2)
+    assert why_best(fast, judge(fast, wide), judge(fast, narrow)) == (
+        "the widest tp as RDMA joins the nodes answers soonest"
+    )
+    assert "the narrower talks less" in why_best(slow, judge(slow, narrow), judge(slow, wide))
+
+
+def test_what_is_best_needs_no_reason_where_the_manifest_has_it(qwen: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    qwen.rewrite(*TAGGED)
+    assert run(("plan", str(qwen.manifest), "--gpus", "1x2xT4", "--weights", "18G")) == 0
+    assert "\nwhy " not in capsys.readouterr().out
 
 
 def test_small_sizes_are_not_told_as_nothing(qwen: Site, capsys: pytest.CaptureFixture[str]) -> None:

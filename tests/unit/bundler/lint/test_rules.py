@@ -207,6 +207,7 @@ def test_the_version_of_a_tag_is_held_against_the_one_that_was_found(
 
 
 SHORT = {"max_position_embeddings": 2048}
+WINDOWS = {"architectures": ["MistralForCausalLM"], "max_position_embeddings": 4096, "sliding_window": 2048}
 
 
 @pytest.mark.parametrize(
@@ -222,6 +223,9 @@ SHORT = {"max_position_embeddings": 2048}
         (SHORT, serve('--rope-scaling, \'{"rope_type": "dynamic", "factor": 2.0}\''), False),
         (SHORT, serve("--hf-overrides.max_position_embeddings, '8192'"), False),
         (SHORT, text("max_model_len: 4096", "max_model_len: 2048"), False),
+        (SHORT, serve("--config-format, hf"), True),
+        (WINDOWS, serve("--disable-sliding-window"), True),
+        (WINDOWS, Change(), False),
     ],
 )
 def test_a_length_is_held_against_the_model_as_vllm_does(

@@ -128,6 +128,14 @@ def test_a_gpu_that_is_not_known_is_called_by_its_number(
     )
 
 
+def test_a_gpu_that_a_virtual_machine_has_is_no_difference(
+    site: Site, probed: Callable[..., str], capsys: Output
+) -> None:
+    documents = probed("gpu1", lambda node: node.nvidia.pass_on("2236")), probed("gpu2")
+    quiet(capsys)
+    assert ("different-gpus", "cluster") not in rules(site, capsys, *documents)
+
+
 def test_a_problem_of_a_node_is_named_by_its_host_and_is_7(
     site: Site, probed: Callable[..., str], capsys: Output
 ) -> None:
@@ -280,7 +288,30 @@ def test_without_a_lock_it_says_what_to_type(site: Site, probed: Callable[..., s
     site.manifest.with_suffix(".lock").unlink()
     quiet(capsys)
     assert run(lint(site, document)) == 2
-    assert f"error: there is no lock yet\nhint: bundle lock {site.manifest}\n" in capsys.readouterr().err
+    said = "error: there is no lock yet, so the nodes were not looked at"
+    assert f"{said}\nhint: bundle lock {site.manifest}\n" in capsys.readouterr().err
+
+
+def test_without_a_lock_the_manifest_is_looked_at_all_the_same(
+    site: Site, probed: Callable[..., str], capsys: Output
+) -> None:
+    document = probed("gpu1")
+    site.manifest.with_suffix(".lock").unlink()
+    (site.model / "a.pkl").touch()
+    plain = rules(site, capsys)
+    quiet(capsys)
+    assert run(lint(site, document)) == 2
+    written = capsys.readouterr()
+    assert "a.pkl" in written.err
+    assert "not checked: " in written.out
+    assert run((*lint(site, document), "-o", "json")) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert found["nodes"] == []
+    assert found["unchecked"]
+    assert {(one["name"], one["where"]) for one in found["findings"]} == {
+        *plain,
+        ("lint-stopped", str(site.manifest)),
+    }
 
 
 def test_a_lock_of_another_manifest_is_not_used(site: Site, probed: Callable[..., str], capsys: Output) -> None:

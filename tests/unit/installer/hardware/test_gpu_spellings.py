@@ -4,7 +4,7 @@ import pytest
 
 from installer.errors import UsageError
 from installer.hardware.gpu_sets import MIB
-from installer.hardware.gpu_spellings import parse_gpus
+from installer.hardware.gpu_spellings import meant_name, parse_gpus
 from installer.index.gpus import GPUS
 
 
@@ -60,12 +60,27 @@ def test_what_is_no_set_of_gpus_is_told_the_form_and_the_names(text: str) -> Non
         ("1x1xNVIDIA GH200 480GB", "1x1xH100-96G"),
         ("1x1xT4-0G", "1x1xT4-16G"),
         ("1x1xT4-016G", "1x1xT4-16G"),
+        ("1x2xA10O-80G", "1x2xA100-80G"),
+        ("1x2xA1OO", "1x2xA100-80G"),
+        ("2x8xH20O-141G", "2x8xH200-141G"),
+        ("1x2xA10Z-80G", "1x2xA100-80G"),
+        ("1x2xA10Z-24G", "1x2xA10-24G"),
+        ("1x4xL4X-48G", "1x4xL40-48G"),
+        ("1x8xH10-80G", "1x8xH100-80G"),
     ],
 )
 def test_a_near_miss_is_told_what_may_be_meant(text: str, meant: str) -> None:
     hint = refusal(text).hint
     assert hint.startswith(f"did you mean {meant}? ")
     assert all(name in hint for name in GPUS)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("T5", "T4"), ("t4", "T4"), ("Tesla-T4", "T4"), ("A10O", "A100"), ("RTX4090", "RTX-40"), ("many", ""), ("", "")],
+)
+def test_a_name_alone_is_told_what_may_be_meant(text: str, meant: str) -> None:
+    assert meant_name(text) == meant
 
 
 @pytest.mark.parametrize("text", ["\u0662x1xT4", "2x\u0661xT4-16G", "1x1xT4-\u0661\u0666G", "\u0662 x T4"])
