@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from installer.hardware.capabilities import (
     BFLOAT16,
     REMOVED,
+    capability_above,
     chosen_kernel,
     computed_dtype,
     enough_since,
@@ -49,6 +50,7 @@ def newer_kernel(kernel: str, vllm: Release, capability: Capability) -> str:
 def advice_on(shape: ModelShape, serving: Serving, gpus: GpuSet) -> Iterator[Advice]:
     yield from _dtype(shape, serving, gpus)
     yield from _quantization(shape, serving, gpus)
+    yield from _too_new(shape, serving, gpus)
     yield from _marks(shape, serving, gpus)
 
 
@@ -80,6 +82,19 @@ def _quantization(shape: ModelShape, serving: Serving, gpus: GpuSet) -> Iterator
             f"vLLM {_dotted(serving.vllm)} no longer has {kernel}",
             "take an older image",
             is_refusal=True,
+        )
+
+
+def _too_new(shape: ModelShape, serving: Serving, gpus: GpuSet) -> Iterator[Advice]:
+    """No refusal: which releases may have another kernel was not read."""
+    kernel = kernel_that_runs(shape, serving, gpus.capability)
+    above = capability_above(kernel)
+    if above and gpus.capability >= above:
+        yield Advice(
+            "quantization-too-new-gpu",
+            f"{kernel} has no kernel from compute capability {_dotted(above)} on, and {gpus.name} has "
+            f'{_dotted(gpus.capability)}: vLLM ends in its first forward pass with "Int8 not supported on SM"',
+            "take the model in FP8",
         )
 
 

@@ -37,6 +37,8 @@ _NEEDED: Mapping[str, tuple[tuple[Release, Capability], ...]] = {
     "compressed-tensors nvfp4": (((0, 15, 0), (7, 5)), ((0, 0, 0), (8, 0))),
     "compressed-tensors int8": (((0, 0, 0), (7, 5)),),
 }
+# Of what has no kernel from a capability on: "Int8 not supported on SM100" of scaled_mm_helper.hpp.
+_BELOW: Mapping[str, Capability] = {"compressed-tensors int8": (10, 0)}
 REMOVED: Mapping[str, Release] = {"gptq_marlin_24": (0, 17, 1)}
 _MARLIN_OF: Mapping[str, str] = {"gptq": "gptq_marlin", "awq": "awq_marlin"}
 _DTYPES: Mapping[str, str] = {"half": "float16", "float": "float32"}
@@ -48,6 +50,11 @@ _CUDA_13 = 13
 def needed_capability(kernel: str, vllm: Release) -> Capability | None:
     """None where nothing is known of ``kernel``."""
     return next((least for since, least in _NEEDED.get(kernel, ()) if vllm >= since), None)
+
+
+def capability_above(kernel: str) -> Capability | None:
+    """The first that ``kernel`` no longer computes on; None for none that is known."""
+    return _BELOW.get(kernel)
 
 
 def enough_since(kernel: str, capability: Capability) -> Release | None:

@@ -21,6 +21,8 @@ from installer.index.model_shape import ModelShape
 
 BLOCK = 16  # tokens
 _GRAPHS_COUNT_SINCE = (0, 21, 0)  # from here on V1 takes what CUDA graphs will need off the cache
+_CHECKS_SHARES_SINCE = (0, 8, 0)  # older ones hold max_model_len against the whole cache
+_LOADED = 0.95  # of the weights' files, at least: layers for speculation lie in them unused
 _UNFUSED = "gptq"  # the kernel that unpacks a whole matrix before it multiplies
 
 
@@ -80,7 +82,7 @@ class Load:
 
     @property
     def is_v1(self) -> bool:
-        return runs_v1(self.serving.vllm, self.gpus.capability)
+        return runs_v1(self.serving, self.gpus.capability)
 
     @property
     def shares(self) -> int:
@@ -90,6 +92,21 @@ class Load:
         Releases before 0.8 start all the same, and then ignore a request that is longer than a share (vllm#7039).
         """
         return 1 if self.is_v1 else self.split.pp
+
+    @property
+    def checked_shares(self) -> int:
+        """Into which the cache is divided when vLLM holds max_model_len against it."""
+        return self.shares if self.serving.vllm >= _CHECKS_SHARES_SINCE else 1
+
+    @property
+    def least_weights(self) -> int:
+        """Bytes on all GPUs together, whatever kind of model it is."""
+        return int(self.weights * _shrinking(self, _HOPEFUL) * _LOADED)
+
+    @property
+    def most_granted(self) -> int:
+        """Bytes of all GPUs together, by gpu_memory_utilization."""
+        return int(self.gpus.usable.high * self.serving.utilization) * self.split.world
 
     def cache_for(self, length: int) -> int:
         """Bytes of one GPU's cache in which one request of ``length`` tokens has room."""
@@ -146,7 +163,15 @@ class Memory:
     @property
     def tokens(self) -> Range:
         """That one request may have."""
-        return self.blocks.map(lambda blocks: max(0, blocks) // self.load.shares * BLOCK)
+        return self._tokens_in(self.load.shares)
+
+    @property
+    def checked_tokens(self) -> Range:
+        """Without which vLLM does not start."""
+        return self._tokens_in(self.load.checked_shares)
+
+    def _tokens_in(self, shares: int) -> Range:
+        return self.blocks.map(lambda blocks: max(0, blocks) // shares * BLOCK)
 
 
 def memory_of(load: Load, length: int) -> Memory:

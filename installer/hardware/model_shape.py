@@ -15,8 +15,10 @@ _FLOAT8_FORMATS = frozenset(("float-quantized", "naive-quantized"))
 _INNER = ("text_config", "llm_config", "language_config")
 _SENSES = ("vision_config", "audio_config", "vision_tower", "mm_vision_tower", "visual")
 _LENGTHS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_sequence_length", "n_ctx")
+_EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 # Scalings after which max_position_embeddings is already the whole length.
 _NO_LONGER = frozenset({"", "default", "mrope", "llama3", "longrope", "su"})
+_NEVER_LONGER = "gemma3"  # in the name of a kind of model: vLLM leaves its scaling out of the sum
 # Decoders whose layers all keep keys and values of every token, as the cache's formula has it; some have windows.
 _PLAIN = frozenset(
     """
@@ -42,20 +44,25 @@ def read_shape(data: bytes) -> ModelShape | None:
     return _shape(document) if isinstance(document, dict) else None
 
 
-def unknown_parts(shape: ModelShape) -> str:
-    """Why nobody can say from ``shape`` what its cache takes; "" where the formula holds."""
+def unknown_cache(shape: ModelShape, length: int) -> str:
+    """Why nobody can say what its cache takes with requests of ``length`` tokens; "" where the sum holds."""
     if shape.architecture not in _PLAIN:
         return f"the architecture {shape.architecture or 'is not named, which'} is not one whose cache is known here"
     needed = ("layers", "hidden", "intermediate", "heads", "kv_heads", "head_size", "vocabulary", "longest")
     lacking = [name for name in needed if not getattr(shape, name)]
     if lacking:
         return f"config.json does not say: {', '.join(lacking)}"
-    return _windows(shape)
+    return _windows(shape, length)
 
 
-def _windows(shape: ModelShape) -> str:
+def longest_without_windows(shape: ModelShape) -> int:
+    """What vLLM makes of the longest request where it switches off the windows that all layers have."""
+    return min(shape.longest, shape.window) if shape.window and shape.architecture in _PLAIN else shape.longest
+
+
+def _windows(shape: ModelShape, length: int) -> str:
     """V0 wants room for all tokens of a request, V1 since 0.8.3 for the window and one batch; a batch is not known."""
-    if 0 < shape.window < shape.longest:
+    if 0 < shape.window < length:
         return f"its layers look back over a window of {shape.window} tokens, and what those keep differs"
     return ""
 
@@ -84,17 +91,17 @@ def _shape(document: _Config) -> ModelShape:
         bits=_bits(quantization),
         group_size=_number(quantization, "group_size") or _block(quantization),
         max_positions=max_positions,
-        longest=_longest(max_positions, rope),
+        longest=max_positions if _NEVER_LONGER in _word(text, "model_type") else _longest(max_positions, rope),
         rope=_kind(rope),
         is_tied=text.get("tie_word_embeddings") is True,
         is_multimodal=inner is not None or any(document.get(key) for key in _SENSES),
-        experts=(experts := _first(text, "num_experts", "num_local_experts", "n_routed_experts")),
-        experts_per_token=_number(text, "num_experts_per_tok"),
+        experts=(experts := _first(text, *_EXPERTS)),
+        experts_per_token=_first(text, "num_experts_per_tok", "moe_k"),
         expert_intermediate=_first(text, "moe_intermediate_size", "intermediate_size") if experts else 0,
         value_size=_number(text, "v_head_dim") or head_size,
         latent=_number(text, "kv_lora_rank"),
         unrotated=_number(text, "qk_nope_head_dim"),
-        scheme=_scheme(_inside(text, "quantization_config")),
+        scheme=_scheme(_quantization_config(text)),
         window=_window(text),
     )
 
@@ -116,8 +123,13 @@ def _window(text: _Config) -> int:
 
 def _quantization(text: _Config) -> _Config:
     """Of compressed-tensors, with what its first group says of weights."""
-    found = _inside(text, "quantization_config")
+    found = _quantization_config(text)
     return {**_inside(_first_group(found), "weights"), **found}
+
+
+def _quantization_config(text: _Config) -> _Config:
+    """Older files of compressed-tensors have it under a name of their own."""
+    return _inside(text, "quantization_config") or _inside(text, "compression_config")
 
 
 def _first_group(quantization: _Config) -> _Config:
@@ -149,8 +161,10 @@ def _bits(quantization: _Config) -> int:
 
 
 def _block(quantization: _Config) -> int:
-    """Of fp8 in blocks, which are as wide as high."""
-    found = quantization.get("weight_block_size")
+    """Of fp8 in blocks, which are as wide as high: [128, 128], or 128x128 in files of compressed-tensors."""
+    found = quantization.get("weight_block_size") or quantization.get("block_structure")
+    if isinstance(found, str) and (written := re.fullmatch(r"([0-9]{1,6})x[0-9]{1,6}", found)):
+        found = [int(written[1])]
     return _number({"": found[0]}, "") if isinstance(found, list) and found else 0
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from installer.hardware.capabilities import oldest_capability
-from installer.hardware.model_shape import unknown_parts
+from installer.hardware.model_shape import unknown_cache
 from installer.hardware.node_verdict import NodeVerdict, judge_on_node
 from installer.hardware.parallel import Split, world_refusal
 from installer.hardware.releases import release
@@ -36,11 +36,17 @@ def serve_plan(at: Situation) -> Iterator[Finding]:
         return
     if found.verdict == DOES_NOT_FIT:
         yield problem("serve-plan", _in_words(found), found.fix or _OTHER_GPUS)
-    elif found.verdict == PERHAPS and weights and at.index.model.shape and not unknown_parts(at.index.model.shape):
+    elif found.verdict == PERHAPS and weights and _is_foretold(at):
         yield warning("serve-plan", _in_words(found), found.fix or _OTHER_GPUS)
     for advice in found.advice:
         if not advice.is_refusal:
             yield warning("serve-plan", advice.what, advice.fix)
+
+
+def _is_foretold(at: Situation) -> bool:
+    """Whether the formula holds for the longest request, so that `perhaps` is its own doubt."""
+    shape = at.index.model.shape
+    return shape is not None and not unknown_cache(shape, at.index.serve.max_model_len or shape.longest)
 
 
 def _judged(at: Situation) -> NodeVerdict | None:

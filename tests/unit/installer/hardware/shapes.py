@@ -78,6 +78,14 @@ LLAMA_8B = {
     "vocab_size": 128256,
     "max_position_embeddings": 8192,
 }
+MISTRAL_7B = {
+    **LLAMA_8B,
+    "architectures": ["MistralForCausalLM"],
+    "model_type": "mistral",
+    "vocab_size": 32000,
+    "max_position_embeddings": 32768,
+    "sliding_window": 4096,
+}
 WEIGHTS_32B_GPTQ = 19_340_000_000  # bytes, as the runbook lists them
 WEIGHTS_14B = int(27.51 * GIB)
 
@@ -103,6 +111,8 @@ def served(vllm: str, length: int = 0, utilization: float = 0.90) -> Serving:
         is_eager=False,
         may_exceed=False,
         stretched="",
+        narrows=False,
+        told_v1="",
         keeps_experts_whole=False,
         beyond="",
     )

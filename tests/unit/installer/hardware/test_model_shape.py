@@ -2,10 +2,22 @@
 
 import pytest
 
-from installer.hardware.model_shape import read_shape, unknown_parts
+from installer.hardware.model_shape import read_shape, unknown_cache
 from installer.index.model_shape import ModelShape
 from installer.index.strict import Place
-from tests.unit.installer.hardware.shapes import DEEPSEEK_V3, GPTQ, LLAMA_8B, QWEN_32B, QWEN_32B_GPTQ, shape_of
+from tests.unit.installer.hardware.shapes import (
+    DEEPSEEK_V3,
+    GPTQ,
+    LLAMA_8B,
+    MISTRAL_7B,
+    QWEN_32B,
+    QWEN_32B_GPTQ,
+    shape_of,
+)
+
+
+def of_longest(shape: ModelShape) -> str:
+    return unknown_cache(shape, shape.longest)
 
 
 def test_a_dense_model() -> None:
@@ -14,7 +26,7 @@ def test_a_dense_model() -> None:
     assert (shape.kv_heads, shape.head_size, shape.vocabulary, shape.dtype) == (8, 128, 152064, "float16")
     assert (shape.quantization, shape.bits, shape.group_size) == ("gptq", 4, 128)
     assert (shape.max_positions, shape.longest, shape.is_tied, shape.is_multimodal) == (32768, 32768, False, False)
-    assert unknown_parts(shape) == ""
+    assert of_longest(shape) == ""
 
 
 def test_heads_have_a_size_of_their_own_where_the_model_says_so() -> None:
@@ -67,6 +79,34 @@ def test_what_compressed_tensors_says_of_weights() -> None:
     assert (shape.quantization, shape.bits, shape.group_size) == ("compressed-tensors", 4, 64)
 
 
+@pytest.mark.parametrize("structure", [[128, 128], "128x128"])
+def test_fp8_in_blocks_of_compressed_tensors(structure: object) -> None:
+    weights = {"num_bits": 8, "type": "float", "group_size": None, "strategy": "block", "block_structure": structure}
+    found = {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": weights}}}
+    assert shape_of(QWEN_32B, quantization_config=found).group_size == 128
+
+
+@pytest.mark.parametrize("structure", [[], ["wide"], "wide", 7, None])
+def test_a_block_that_is_none(structure: object) -> None:
+    weights = {"num_bits": 8, "type": "float", "block_structure": structure}
+    found = {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": weights}}}
+    assert shape_of(QWEN_32B, quantization_config=found).group_size == 0
+
+
+def test_quantization_under_its_older_name() -> None:
+    weights = {"num_bits": 8, "type": "float"}
+    groups = {"group_0": {"weights": weights, "input_activations": None}}
+    found = {"quant_method": "compressed-tensors", "format": "float-quantized", "config_groups": groups}
+    assert shape_of(QWEN_32B, compression_config=found).method == "compressed-tensors fp8"
+    assert shape_of(QWEN_32B, compression_config=found, quantization_config=GPTQ).method == "gptq"
+
+
+def test_experts_in_the_words_of_ernie() -> None:
+    config = {"moe_num_experts": 64, "moe_k": 6, "moe_intermediate_size": 1536}
+    shape = shape_of(QWEN_32B, architectures=["Ernie4_5_MoeForCausalLM"], **config)
+    assert (shape.experts, shape.experts_per_token, shape.expert_intermediate) == (64, 6, 1536)
+
+
 INPUTS = {"num_bits": 8, "type": "float", "dynamic": True, "strategy": "token"}
 
 
@@ -115,10 +155,18 @@ def test_how_long_a_request_may_be(rope: object, longest: int) -> None:
     assert shape_of(QWEN_32B, rope_scaling=rope).longest == longest
 
 
+@pytest.mark.parametrize(("model_type", "longest"), [("gemma3", 131072), ("gemma3_text", 131072), ("gemma2", 1048576)])
+def test_gemma_3_is_as_long_as_it_says_whatever_its_scaling(model_type: str, longest: int) -> None:
+    scaling = {"rope_type": "linear", "factor": 8.0}
+    config = {**LLAMA_8B, "max_position_embeddings": 131072, "rope_scaling": scaling, "model_type": model_type}
+    assert shape_of(config).longest == longest
+    assert shape_of({"model_type": "outer", "text_config": config}).longest == longest
+
+
 @pytest.mark.parametrize("architecture", ["DeepseekV3ForCausalLM", "Gemma3ForCausalLM", "JambaForCausalLM", "Mine"])
 def test_an_architecture_whose_cache_is_another_is_said_to_be_unknown(architecture: str) -> None:
     """Latent attention, sliding windows and state spaces keep other things than the formula counts."""
-    assert architecture in unknown_parts(shape_of(QWEN_32B, architectures=[architecture]))
+    assert architecture in of_longest(shape_of(QWEN_32B, architectures=[architecture]))
 
 
 @pytest.mark.parametrize(
@@ -140,12 +188,18 @@ def test_how_far_a_layer_looks_back(config: dict[str, object], window: int) -> N
 
 def test_a_cache_of_windows_is_said_to_be_unknown() -> None:
     """Mistral-7B-v0.1, Phi-3-mini-4k, starcoder2. A window as long as the longest request is none: Phi-3-mini-128k."""
-    assert "a window of 4096 tokens" in unknown_parts(shape_of(LLAMA_8B, sliding_window=4096))
-    assert unknown_parts(shape_of(LLAMA_8B, sliding_window=8192)) == ""
+    assert "a window of 4096 tokens" in of_longest(shape_of(LLAMA_8B, sliding_window=4096))
+    assert of_longest(shape_of(LLAMA_8B, sliding_window=8192)) == ""
+
+
+def test_within_a_window_the_cache_is_known() -> None:
+    shape = shape_of(MISTRAL_7B)
+    assert unknown_cache(shape, 4096) == ""
+    assert "a window of 4096 tokens" in unknown_cache(shape, 4097)
 
 
 def test_what_config_json_does_not_say_is_named() -> None:
-    assert unknown_parts(shape_of(QWEN_32B, num_hidden_layers=None)) == "config.json does not say: layers"
+    assert of_longest(shape_of(QWEN_32B, num_hidden_layers=None)) == "config.json does not say: layers"
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b"\xff", b"[" * 100_000])

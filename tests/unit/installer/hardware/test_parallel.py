@@ -80,6 +80,15 @@ def test_fp8_is_cut_between_its_blocks() -> None:
     assert names(config, Split(8, 1), "fp8") == ["quantized-split"]
 
 
+@pytest.mark.parametrize("tp", [4, 8])
+def test_fp8_of_compressed_tensors_is_cut_between_its_blocks(tp: int) -> None:
+    weights = {"num_bits": 8, "type": "float", "strategy": "block", "block_structure": [128, 128]}
+    groups = {"group_0": {"weights": weights, "input_activations": None}}
+    found = {"quant_method": "compressed-tensors", "format": "float-quantized", "config_groups": groups}
+    config = {**QWEN_30B_A3B, "quantization_config": found}
+    assert names(config, Split(tp, 1), "compressed-tensors fp8", (0, 10, 0)) == ["quantized-split"]
+
+
 @pytest.mark.parametrize("config", [DEEPSEEK_V3, KIMI_K2])
 @pytest.mark.parametrize(("tp", "found"), [(8, []), (16, []), (32, ["quantized-split"])])
 def test_latent_attention_is_cut_by_its_own_widths(config: Mapping[str, object], tp: int, found: list[str]) -> None:

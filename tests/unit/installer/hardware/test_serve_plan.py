@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from installer.hardware.gpu_sets import GIB
 from installer.hardware.gpu_spellings import parse_gpus
 from installer.hardware.parallel import Split
 from installer.hardware.serve_plan import DOES_NOT_FIT, FITS, PERHAPS, Subject, judge, plan_serving
@@ -11,6 +12,8 @@ from installer.hardware.serve_words import arithmetic, headline, settings_to_try
 from tests.unit.installer.hardware.shapes import (
     DEEPSEEK_V3,
     GPTQ,
+    LLAMA_8B,
+    MISTRAL_7B,
     QWEN_14B,
     QWEN_30B_A3B,
     QWEN_32B,
@@ -73,7 +76,8 @@ def test_a_way_over_the_network_that_may_fit_beats_one_that_does_not() -> None:
 
 
 def test_a_request_that_would_need_the_cache_of_all_stages_of_v0_does_not_fit() -> None:
-    subject = replace(t4_runbook(16384, 0.95), gpus=parse_gpus("3x1xT4-16G"))
+    serving = replace(served("0.8.5", 16384, 0.95), dtype="half")
+    subject = replace(t4_runbook(16384, 0.95), gpus=parse_gpus("3x1xT4-16G"), serving=serving)
     found = judge(subject, Split(1, 3))
     assert found.memory is not None
     assert found.memory.blocks.low * 16 >= 16384
@@ -84,6 +88,69 @@ def test_a_request_that_would_need_the_cache_of_all_stages_of_v0_does_not_fit() 
     assert shorter.reason.startswith("a stage's share of the cache holds ")
     newer = replace(subject, serving=replace(served("0.10.2", 16384, 0.95), dtype="half"))
     assert judge(newer, Split(1, 3)).verdict == FITS
+
+
+def two_l4(vllm: str, length: int) -> Subject:
+    """Llama 3.1 8B."""
+    shape = shape_of(LLAMA_8B, max_position_embeddings=131072)
+    return Subject(shape, 16 * GIB, parse_gpus("1x2xL4"), served(vllm, length))
+
+
+def test_releases_before_0_8_start_with_less_than_a_request_in_a_share_and_ignore_longer_ones() -> None:
+    """vllm#7039."""
+    found = judge(two_l4("0.6.4", 120000), Split(1, 2))
+    assert found.memory is not None
+    assert found.memory.tokens.high < 120000 < found.memory.blocks.low * 16
+    assert found.verdict == PERHAPS
+    assert "vLLM starts, and ignores requests that are longer" in found.reason
+    assert settings_to_try(found)
+    refused = judge(replace(two_l4("0.8.5", 120000), gpus=parse_gpus("1x2xT4-16G")), Split(1, 2))
+    assert refused.verdict == DOES_NOT_FIT
+
+
+def test_before_0_8_a_request_must_still_go_into_the_whole_cache() -> None:
+    found = judge(replace(two_l4("0.7.3", 131072), weights=30 * GIB), Split(1, 2))
+    assert found.verdict == DOES_NOT_FIT
+    assert "max seq len (131072) is larger than" in found.reason
+
+
+def test_a_way_that_bears_the_length_beats_one_that_ignores_it() -> None:
+    found = plan_serving(two_l4("0.6.4", 120000)).best
+    assert found is not None
+    assert found.split == Split(2, 1)
+
+
+@pytest.mark.parametrize(
+    ("vllm", "told", "verdict"),
+    [
+        ("0.8.5", "", PERHAPS),
+        ("0.8.5", "0", DOES_NOT_FIT),
+        ("0.9.2", "", FITS),
+        ("0.9.2", "0", DOES_NOT_FIT),
+        ("0.11.0", "0", FITS),
+    ],
+)
+def test_a_server_that_is_told_to_be_v0_has_shares(vllm: str, told: str, verdict: str) -> None:
+    """cluster.env: VLLM_USE_V1. Over two machines ray runs the stages."""
+    subject = replace(two_l4(vllm, 120000), gpus=parse_gpus("2x1xL4"))
+    found = judge(replace(subject, serving=replace(subject.serving, told_v1=told)), Split(1, 2))
+    assert found.verdict == verdict
+    assert "ray" not in found.reason
+
+
+def test_pipelines_of_0_8_in_one_machine_fall_back_to_v0_unless_ray_runs_them() -> None:
+    found = judge(two_l4("0.8.5", 120000), Split(1, 2))
+    assert found.verdict == PERHAPS
+    assert "V0 where ray does not run" in found.reason
+    assert judge(two_l4("0.8.5", 20000), Split(1, 2)).verdict == FITS
+    assert judge(two_l4("0.9.0", 120000), Split(1, 2)).verdict == FITS
+
+
+def test_v1_before_it_was_finished_is_not_computed() -> None:
+    subject = two_l4("0.7.3", 8192)
+    found = judge(replace(subject, serving=replace(subject.serving, told_v1="1")), Split(2, 1))
+    assert (found.verdict, found.memory) == (PERHAPS, None)
+    assert "VLLM_USE_V1" in found.reason
 
 
 def test_sizes_that_are_not_all_gpus_are_refused() -> None:
@@ -152,6 +219,57 @@ def test_windows_are_said_and_not_computed() -> None:
     found = judge(replace(a10_cluster(), shape=shape), Split(4, 1))
     assert (found.verdict, found.memory) == (PERHAPS, None)
     assert "a window of 4096 tokens" in found.reason
+
+
+@pytest.mark.parametrize(("length", "narrows"), [(4096, False), (4096, True), (0, True)])
+def test_requests_within_the_window_are_computed(length: int, *, narrows: bool) -> None:
+    serving = replace(served("0.6.4", length), narrows=narrows)
+    subject = Subject(shape_of(MISTRAL_7B), 14 * GIB, parse_gpus("1x1xA10-24G"), serving)
+    found = judge(subject, Split(1, 1))
+    assert found.memory is not None
+    assert (found.verdict, found.memory.length) == (FITS, 4096)
+    assert judge(replace(subject, weights=60 * GIB), Split(1, 1)).verdict == DOES_NOT_FIT
+
+
+def test_without_windows_requests_are_no_longer_than_one() -> None:
+    serving = replace(served("0.6.4", 8192), narrows=True)
+    subject = Subject(shape_of(MISTRAL_7B), 14 * GIB, parse_gpus("1x1xA10-24G"), serving)
+    assert judge(subject, Split(1, 1)).reason == (
+        "max_model_len 8192 > 4096, the most that the model was made for with --disable-sliding-window"
+    )
+
+
+@pytest.mark.parametrize(("gpus", "verdict"), [("1x8xH100-80G", DOES_NOT_FIT), ("1x8xH200-141G", PERHAPS)])
+def test_weights_alone_are_too_much_whatever_the_cache_is(gpus: str, verdict: str) -> None:
+    plan = plan_serving(Subject(shape_of(DEEPSEEK_V3), 689 * GIB, parse_gpus(gpus), served("0.10.2", 4096)))
+    assert {option.verdict for option in plan.options} == {verdict}
+    assert (plan.best is None) == (verdict == DOES_NOT_FIT)
+    if verdict == DOES_NOT_FIT:
+        assert plan.options[0].reason.startswith("the weights alone, 689.0 GiB, are more than the ")
+
+
+@pytest.mark.parametrize("beyond", ["cpu-offload-gb", "kv-cache-memory-bytes"])
+def test_weights_that_need_not_lie_in_what_is_granted_refuse_nothing(beyond: str) -> None:
+    serving = replace(served("0.10.2", 4096), beyond=beyond)
+    subject = Subject(shape_of(DEEPSEEK_V3), 689 * GIB, parse_gpus("1x8xH100-80G"), serving)
+    assert judge(subject, Split(8, 1)).verdict == PERHAPS
+
+
+INT8 = {
+    "quant_method": "compressed-tensors",
+    "format": "int-quantized",
+    "config_groups": {
+        "group_0": {"weights": {"num_bits": 8, "type": "int"}, "input_activations": {"num_bits": 8, "type": "int"}}
+    },
+}
+
+
+@pytest.mark.parametrize(("gpus", "names"), [("1x1xH200-141G", []), ("1x1xB200", ["quantization-too-new-gpu"])])
+def test_int8_has_no_kernel_from_blackwell_on(gpus: str, names: list[str]) -> None:
+    shape = shape_of(LLAMA_8B, quantization_config=INT8)
+    found = plan_serving(Subject(shape, 9 * GIB, parse_gpus(gpus), served("0.12.0", 4096))).advice
+    assert [advice.name for advice in found] == names
+    assert all("Int8 not supported on SM" in advice.what and "FP8" in advice.fix for advice in found)
 
 
 def test_a_model_that_sees_fits_perhaps() -> None:

@@ -1,5 +1,7 @@
 """What vLLM is told, and what each release makes of what it is not told."""
 
+from dataclasses import replace
+
 import pytest
 
 from installer.hardware.releases import Release
@@ -25,6 +27,20 @@ def test_options_are_read_in_any_spelling() -> None:
         (("--rope_scaling={}",), "rope-scaling"),
         (("--hf-overrides.max_position_embeddings", "131072"), "hf-overrides"),
         (("--config-format", "mistral"), "config-format"),
+        (("--config-format=auto",), ""),
+        (("--config-format", "hf"), ""),
+        (("--hf-overrides", '{"architectures": ["x"]}'), ""),
+        (("--hf-overrides.architectures", "x"), ""),
+        (("--hf-overrides", '{"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}'), "hf-overrides"),
+        (("--hf-overrides", '{"text_config": {"max_position_embeddings": 9}}'), "hf-overrides"),
+        (("--hf-overrides", '[{"rope_parameters": {}}]'), "hf-overrides"),
+        (("--hf-overrides", '{"max_model_len": 9}'), "hf-overrides"),
+        (("--hf-overrides.text_config.rope_scaling.factor", "2"), "hf-overrides"),
+        (("--hf-overrides.text_config", '{"model_max_length": 9}'), "hf-overrides"),
+        (("--hf-overrides.max_model_len", "x"), "hf-overrides"),
+        (("--hf-overrides", "{"), "hf-overrides"),
+        (("--hf-overrides", "[" * 100_000), "hf-overrides"),
+        (("--hf-overrides",), "hf-overrides"),
         (("--rope-theta", "10000"), ""),
     ],
 )
@@ -63,7 +79,23 @@ def test_a_number_that_is_none_is_not_told() -> None:
     ],
 )
 def test_the_engine(vllm: Release, capability: Capability, is_v1: bool) -> None:  # noqa: FBT001
-    assert runs_v1(vllm, capability) == is_v1
+    serving = replace(served("0.6.4"), vllm=vllm)
+    assert runs_v1(serving, capability) == is_v1
+
+
+@pytest.mark.parametrize(
+    ("told", "vllm", "is_v1"),
+    [("0", "0.8.5", False), ("0", "0.10.2", False), ("0", "0.11.0", True), ("1", "0.8.5", True)],
+)
+def test_the_engine_that_is_asked_for_while_there_are_two(told: str, vllm: str, *, is_v1: bool) -> None:
+    version = served(vllm).vllm
+    serving = serving_of(ServeSettings("m", 1, 1, None, "0.9", 8000, (), ()), {"VLLM_USE_V1": told}, version)
+    assert runs_v1(serving, (9, 0)) == is_v1
+
+
+def test_windows_that_are_switched_off() -> None:
+    args = ("--disable_sliding_window",)
+    assert serving_of(ServeSettings("m", 1, 1, None, "0.9", 8000, args, ()), {}, (0, 10, 2)).narrows
 
 
 @pytest.mark.parametrize(

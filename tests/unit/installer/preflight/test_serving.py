@@ -62,6 +62,14 @@ def test_where_memory_is_not_known_at_all_there_is_no_warning_of_it(runbook: Sit
         assert problems(at) == []
 
 
+def test_within_its_window_a_model_has_a_sum_as_any_other(runbook: Situation) -> None:
+    shape = runbook.index.model.shape
+    assert shape is not None
+    windowed = with_index(runbook, model=replace(runbook.index.model, shape=replace(shape, window=16384)))
+    first, _ = warnings(with_serve(windowed, max_model_len=16384))
+    assert "perhaps with requests of 16384 tokens" in first.what
+
+
 def test_what_the_gpu_cannot_compute_is_a_problem_and_no_warning_besides(runbook: Situation) -> None:
     at = with_serve(runbook, args=("--quantization", "gptq_marlin"))
     assert (problems(at), warnings(at)) == (["serve-plan"], [])
