@@ -87,8 +87,13 @@ class GpuFacts:
     late: bool = False
 
     @property
+    def drivable(self) -> tuple[PciGpu, ...]:
+        """Those of the bus that a driver of this node can drive: not what it keeps for virtual machines."""
+        return tuple(gpu for gpu in self.pci if not gpu.is_for_guests)
+
+    @property
     def count(self) -> int:
-        return len(self.smi) or len(self.pci)
+        return len(self.smi) or len(self.drivable)
 
 
 def gather_gpus(sight: Sight) -> GpuFacts:

@@ -64,11 +64,16 @@ def own_driver(at: Situation) -> Iterator[Finding]:
             "the install shows",
             "after the install: nvidia-smi; where it does not answer: reboot, then vllm-airgap install",
         )
-    elif not at.facts.gpus.smi:
-        said = at.facts.gpus.smi_error or "it is not there"
+    elif not at.facts.gpus.smi and not at.facts.gpus.smi_error:
         yield problem(
             "own-driver",
-            f"the bundle has no driver, and this node's does not answer: nvidia-smi: {said}",
+            "the bundle has no driver, and nvidia-smi is not on this node, so that nothing tells of one that works",
+            "build the bundle with `driver:`; or install the driver with its nvidia-smi from this node's distribution",
+        )
+    elif not at.facts.gpus.smi:
+        yield problem(
+            "own-driver",
+            f"the bundle has no driver, and this node's does not answer: nvidia-smi: {at.facts.gpus.smi_error}",
             "modprobe nvidia; dmesg | grep -i nvrm tells why; or build the bundle with `driver:`",
         )
 

@@ -11,7 +11,7 @@ from installer.preflight.situation import Situation
 
 def kind(at: Situation) -> Iterator[Finding]:
     """Of the newest GPUs, as many as the cluster counts on: an old card for a display may go without a driver."""
-    devices = sorted((int(gpu.device, 16) for gpu in at.facts.gpus.pci), reverse=True)
+    devices = sorted((int(gpu.device, 16) for gpu in at.facts.gpus.drivable), reverse=True)
     devices = devices[: max(1, at.index.cluster.gpus_per_node)]
     old, new = [d for d in devices if d < TURING], [d for d in devices if d >= BLACKWELL]
     if old and new:

@@ -21,10 +21,11 @@ def fabric_manager(at: Situation) -> Iterator[Finding]:
     if not needed:
         return
     if not needs_fabric_manager(gpus, at.facts.driver):
-        if not gpus.smi and not found and len([gpu for gpu in gpus.pci if gpu.device in _NVLINK_5]) > 1:
+        joined = [gpu.device for gpu in gpus.drivable if gpu.device in _NVLINK_5]
+        if not gpus.smi and not found and len(joined) > 1:
             yield warning(
                 "fabric-manager",
-                f"GPUs like 10de:{gpus.pci[0].device} mostly are behind NVSwitches, and then need the Fabric Manager "
+                f"GPUs like 10de:{joined[0]} mostly are behind NVSwitches, and then need the Fabric Manager "
                 f"of driver {needed}, which neither this node nor the bundle has",
                 f"{_add(at, needed)}; none needed in a virtual machine whose host has it",
             )

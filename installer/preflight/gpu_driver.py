@@ -59,7 +59,7 @@ def used(at: Situation) -> tuple[SmiGpu, ...]:
 def capability(at: Situation) -> Capability | None:
     """The least of the GPUs that the cluster counts on; None where nobody knows."""
     told = [gpu.capability for gpu in used(at) if gpu.capability != _UNKNOWN]
-    known = [gpu.capability for device in at.facts.gpus.pci if (gpu := gpu_of_device(device.device))]
+    known = [gpu.capability for device in at.facts.gpus.drivable if (gpu := gpu_of_device(device.device))]
     return min(told or sorted(known, reverse=True)[: at.index.cluster.gpus_per_node], default=None)
 
 
@@ -105,7 +105,7 @@ def _as_told(at: Situation, gpu: SmiGpu, version: str) -> _Card:
 
 
 def _on_bus(at: Situation) -> list[_Card]:
-    known = [gpu_of_device(device.device) for device in at.facts.gpus.pci if not device.is_for_guests]
+    known = [gpu_of_device(device.device) for device in at.facts.gpus.drivable]
     return [_Card.of(gpu) if gpu else _Card() for gpu in known]
 
 

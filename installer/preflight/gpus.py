@@ -11,14 +11,14 @@ _FEW_MIB = 512  # that a display or an idle CUDA context takes
 
 
 def gpus(at: Situation) -> Iterator[Finding]:
-    found, wanted = at.facts.gpus.count, at.index.cluster.gpus_per_node
-    if not found:
+    found, kept, wanted = at.facts.gpus.count, len(_for_guests(at)), at.index.cluster.gpus_per_node
+    if not found + kept:
         yield problem(
             "gpus",
             f"no NVIDIA GPU is on this node's PCI bus, the bundle is for {wanted}",
             "is it plugged in, powered, and passed through to this machine? lspci -d 10de:",
         )
-    elif found + len(_hidden(at)) < wanted:
+    elif found + kept < wanted:
         lost = _lost(at)
         yield problem(
             "gpus",
@@ -31,9 +31,8 @@ def gpus(at: Situation) -> Iterator[Finding]:
 
 def vfio(at: Situation) -> Iterator[Finding]:
     """Those that are left may be enough."""
-    held = [gpu for gpu in at.facts.gpus.pci if gpu.is_for_guests]
-    left = len(at.facts.gpus.smi) or len(at.facts.gpus.pci) - len(held)
-    if held and left < at.index.cluster.gpus_per_node:
+    held = _for_guests(at)
+    if held and at.facts.gpus.count < at.index.cluster.gpus_per_node:
         modules = ", ".join(sorted({gpu.module for gpu in held}))
         yield problem(
             "vfio",
@@ -45,13 +44,13 @@ def vfio(at: Situation) -> Iterator[Finding]:
         )
 
 
-def _hidden(at: Situation) -> tuple[PciGpu, ...]:
-    """Which nvidia-smi does not count, and ``vfio`` tells of."""
-    return tuple(gpu for gpu in at.facts.gpus.pci if at.facts.gpus.smi and gpu.is_for_guests)
+def _for_guests(at: Situation) -> tuple[PciGpu, ...]:
+    """Of which ``vfio`` tells."""
+    return tuple(gpu for gpu in at.facts.gpus.pci if gpu.is_for_guests)
 
 
 def _lost(at: Situation) -> str:
-    silent = len(at.facts.gpus.pci) - len(at.facts.gpus.smi) - len(_hidden(at))
+    silent = len(at.facts.gpus.drivable) - len(at.facts.gpus.smi)
     return f"; the PCI bus has {silent} more that nvidia-smi does not show" if at.facts.gpus.smi and silent > 0 else ""
 
 
@@ -62,7 +61,7 @@ def _count(number: int) -> str:
 def models(at: Situation) -> Iterator[Finding]:
     """The cluster goes by the weakest of those it uses: its memory, and what it can compute."""
     by_name = sorted({gpu.name for gpu in used(at)})
-    kinds = by_name or sorted({f"10de:{gpu.device}" for gpu in at.facts.gpus.pci})
+    kinds = by_name or sorted({f"10de:{gpu.device}" for gpu in at.facts.gpus.drivable})
     beside = sorted({gpu.name for gpu in at.facts.gpus.smi} - set(by_name))
     if len(kinds) == 1 and beside:
         yield warning(

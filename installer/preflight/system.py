@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from installer.index.settings import size_in_bytes
-from installer.preflight.brought import DRIVER, brings
+from installer.preflight.brought import brings
 from installer.preflight.finding import Finding, problem, warning
 from installer.preflight.situation import GIB, Situation, release_of
 
@@ -13,8 +13,18 @@ _APPLICATION_CONTAINERS = ("docker", "podman")
 _PACKAGES = {
     "iptables": r"iptables(-nft|-legacy)?",
     "nvidia-ctk": r"nvidia-container-toolkit(-base)?",
-    "nvidia-smi": DRIVER,
     "restorecon": r"policycoreutils",
+}
+# What has them, in words for a node that can fetch nothing: a bundle, or the distribution's own medium.
+_OTHER_PACKAGES = "take a bundle for this node's kind of packages, or one without `toolkit:` and `packages:`"
+_REMEDIES = {
+    "systemctl": "install on a node that systemd runs",
+    "ip": "install iproute (iproute2) from this node's distribution; what the bundle brings comes too late for it",
+    "iptables": "install iptables from this node's distribution, or add it to `packages:` of the manifest",
+    "nvidia-ctk": "build the bundle with `toolkit:`, or with nvidia-container-toolkit in `packages:`",
+    "rpm": _OTHER_PACKAGES,
+    "apt-get": _OTHER_PACKAGES,
+    "dpkg": _OTHER_PACKAGES,
 }
 _MONITOR = "RAY_memory_monitor_refresh_ms"
 _DAY = 24 * 60 * 60  # seconds; a node in another time zone has no clock that stands wrong
@@ -77,14 +87,14 @@ def container(at: Situation) -> Iterator[Finding]:
 
 
 def programs(at: Situation) -> Iterator[Finding]:
+    """Where the bundle has no driver, `own-driver` asks for nvidia-smi, and for its answer."""
     needed = ["systemctl", "ip", "iptables"]
     if at.index.toolkit or at.index.packages:
         needed += ["rpm"] if at.index.target.packages == "rpm" else ["apt-get", "dpkg"]
     needed += [] if at.index.toolkit else ["nvidia-ctk"]
-    needed += [] if at.index.driver else ["nvidia-smi"]
     for program in needed:
         if not _will_have(at, program):
-            yield problem("programs", f"{program} is not on this node", f"install the package that has {program}")
+            yield problem("programs", f"{program} is not on this node", _REMEDIES[program])
 
 
 def _will_have(at: Situation, program: str) -> bool:
@@ -98,7 +108,8 @@ def selinux(at: Situation) -> Iterator[Finding]:
         yield problem(
             "selinux",
             "SELinux is enforcing, and without restorecon what is installed cannot be labelled and will not start",
-            "install policycoreutils, or: setenforce 0",
+            "install policycoreutils from this node's distribution, or add it to `packages:` of the manifest; or: "
+            "setenforce 0",
         )
 
 

@@ -81,7 +81,7 @@ class InstallDriver:
         stop_cluster(node)
         stop_services(node)
         desktop = node.finds("Xorg") is not None
-        options = installer_options(self.wanted.version, gpus.pci, dkms=bool(driver.dkms), desktop=desktop)
+        options = installer_options(self.wanted.version, gpus.drivable, dkms=bool(driver.dkms), desktop=desktop)
         self._run(node, *options, *self._free_modules(node))
         after = self._decide(*self.look.anew(node))
         if isinstance(after, Reboot):

@@ -116,6 +116,12 @@ class FakeNvidia:
             uevent.parent.mkdir(parents=True, exist_ok=True)
             uevent.write_text(f"PCI_CLASS=30200\nPCI_ID=10DE:{device}\n")
 
+    def pass_on(self, device: str) -> None:
+        """One more, which a virtual machine has."""
+        uevent = self.root / "sys/bus/pci/devices/0000:40:00.0/uevent"
+        uevent.parent.mkdir(parents=True, exist_ok=True)
+        uevent.write_text(f"DRIVER=vfio-pci\nPCI_CLASS=30200\nPCI_ID=10DE:{device}\n")
+
     def add_nvswitches(self, count: int) -> None:
         for number in range(count):
             uevent = self.root / f"sys/bus/pci/devices/0000:80:{number:02x}.0/uevent"

@@ -10,7 +10,6 @@ from tests.fakes.facts import DRIVER, KERNEL, PCI_T4, T4, without_driver
 from tests.fakes.recorded_machine import RECORDED
 from tests.fakes.situation import bringing, is_quiet, only, told, with_cluster, with_facts, with_index
 
-SMI = {"nvidia-smi": "/usr/bin/nvidia-smi"}
 REQUIRES = {"NVIDIA_REQUIRE_CUDA": "cuda>=12.4 brand=tesla,driver>=535,driver<536"}
 
 
@@ -20,8 +19,7 @@ def bare(at: Situation) -> Situation:
 
 def without_bundled(at: Situation) -> Situation:
     """The node's own driver is to serve."""
-    programs = {**at.facts.system.programs, **SMI}
-    return with_facts(with_index(at, driver=None), "system", programs=programs)
+    return with_index(at, driver=None)
 
 
 def of_bundle(at: Situation) -> Driver:
@@ -86,7 +84,7 @@ def test_an_nvidia_smi_that_is_late_says_nothing_of_the_driver(good: Situation) 
 def test_a_driver_among_the_packages_is_not_missing(good: Situation, package: str) -> None:
     at = bare(with_index(good, driver=None))
     assert [(found.name, found.level) for found in findings_of(bringing(at, package))] == [("own-driver", "warning")]
-    assert names(bringing(at, "nvidia-persistenced")) == ["programs", "own-driver"]
+    assert names(bringing(at, "nvidia-persistenced")) == ["own-driver"]
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_a_container_that_is_a_whole_machine_cannot_change_its_driver(good: Situ
     machine = with_facts(good, "system", container="lxc")
     assert only(machine).level == "warning"
     assert "driver and kernel are its host's" in only(machine).what
-    assert is_quiet(with_index(programs(machine, more=("nvidia-smi",)), driver=None))
+    assert is_quiet(with_index(programs(machine), driver=None))
 
 
 @pytest.mark.parametrize("program", ["systemctl", "ip", "iptables", "rpm"])
@@ -70,11 +70,26 @@ def test_a_program_that_is_missing(good: Situation, program: str) -> None:
     assert told(programs(good, program)) == ("programs", "problem", f"{program} is not on this node")
 
 
-@pytest.mark.parametrize(("part", "program"), [("toolkit", "nvidia-ctk"), ("driver", "nvidia-smi")])
-def test_what_the_bundle_leaves_out_must_be_there(good: Situation, part: str, program: str) -> None:
-    leaner = with_index(good, **{part: None})
-    assert told(leaner) == ("programs", "problem", f"{program} is not on this node")
-    assert is_quiet(programs(leaner, more=(program,)))
+def test_a_toolkit_that_the_bundle_leaves_out_must_be_there(good: Situation) -> None:
+    leaner = with_index(good, toolkit=None)
+    assert told(leaner) == ("programs", "problem", "nvidia-ctk is not on this node")
+    assert only(leaner).fix.startswith("build the bundle with `toolkit:`")
+    assert is_quiet(programs(leaner, more=("nvidia-ctk",)))
+
+
+def test_a_missing_nvidia_smi_is_told_once_by_who_asks_for_its_answer(good: Situation) -> None:
+    leaner = with_index(good, driver=None)
+    bare = with_facts(with_facts(leaner, "driver", loaded="", on_disk=""), "gpus", smi=())
+    assert [found.name for found in findings_of(bare) if "nvidia-smi" in found.what] == ["own-driver"]
+    (fix,) = (found.fix for found in findings_of(bare) if found.name == "own-driver")
+    assert fix.startswith("build the bundle with `driver:`; or install")
+
+
+@pytest.mark.parametrize("packages", ["rpm", "deb"])
+def test_every_missing_program_has_a_remedy_that_needs_no_network(good: Situation, packages: str) -> None:
+    at = with_index(good, toolkit=None, target=replace(good.index.target, packages=packages))
+    bare = programs(bringing(at, "anything"), "systemctl", "ip", "iptables", "rpm")
+    assert "" not in [found.fix for found in findings_of(bare) if found.name == "programs"]
 
 
 def test_a_bundle_without_packages_needs_no_rpm(good: Situation) -> None:

@@ -165,6 +165,14 @@ def test_blackwell_gets_open_modules(node: FakeNode, tmp_path: Path) -> None:
     assert "--kernel-module-type=open" in node.nvidia.options
 
 
+def test_a_gpu_of_a_virtual_machine_has_no_say_in_the_kind_of_modules(node: FakeNode, tmp_path: Path) -> None:
+    node.nvidia.plug_in(1, device="2901")
+    node.nvidia.pass_on("1EB8")
+    made = make_bundle(tmp_path / "made", Recipe(driver=NEWER))
+    step_of(made, stage(node, made)).apply(node)
+    assert "--kernel-module-type=open" in node.nvidia.options
+
+
 # --- failures
 
 
