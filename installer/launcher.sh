@@ -18,23 +18,25 @@ main() {
         */*) bundle=${0%/*} ;;
         *) bundle=. ;;
     esac
-    command=install
+    command=
     named=
     wants_help=
     left=$#
     while [ "$left" -gt 0 ]; do
         case $1 in
-            --bundle) if [ "$left" -eq 1 ] || [ -z "$2" ]; then fail 2 "--bundle: needs a folder"; fi
+            --bundle) if [ "$left" -eq 1 ] || [ -z "$2" ]; then fail 2 "--bundle: needs a folder" "$NAME_IT"; fi
                       named=$2; shift 2; left=$((left - 2)); continue ;;
             --bundle=?*) named=${1#--bundle=}; shift; left=$((left - 1)); continue ;;
-            --bundle=) fail 2 "--bundle: needs a folder" ;;
+            --bundle=) fail 2 "--bundle: needs a folder" "$NAME_IT" ;;
             -h | --help) wants_help=yes ;;
-            verify | preflight) if [ "$left" -eq $# ]; then command=$1; shift; left=$((left - 1)); continue; fi ;;
+            install | verify | preflight) if [ -z "$command" ] && [ "$left" -eq $# ]; then
+                      command=$1; shift; left=$((left - 1)); continue; fi ;;
         esac
         set -- "$@" "$1"
         shift
         left=$((left - 1))
     done
+    command=${command:-install}
     looked_in=${named:-$bundle}
     bundle=$(CDPATH='' cd -- "$looked_in" 2>/dev/null && pwd) || without_folder
     [ -f "$bundle/runtime.tar.gz" ] || without_runtime
@@ -123,8 +125,7 @@ without_folder() {
 without_runtime() {
     [ -z "$wants_help" ] || tell_usage
     [ ! -e "$bundle/SHA256SUMS" ] || fail 5 "$bundle/runtime.tar.gz: missing" "copy the bundle again from where it was built"
-    [ "$command" = install ] || fail 3 "$bundle: not a bundle, or not whole" "$NAME_IT"
-    fail 2 "no bundle in $bundle" "$NAME_IT"
+    fail 7 "$bundle: no bundle is in this folder" "$NAME_IT"
 }
 
 tell_usage() { # the program, which knows more, is not there
@@ -134,7 +135,8 @@ tell_usage() { # the program, which knows more, is not there
 Usage: sh $0 [--bundle FOLDER] [preflight | verify] [OPTION ...]
 
   (no word)    make this node a part of the cluster:
-               --role head|worker --nodes IP,IP,... --trusted-key FILE
+               --role head|worker --nodes IP,IP,...
+               --trusted-key FILE, or --fingerprint SHA256
   preflight    tell what would keep an install from succeeding, with the same
                options; changes nothing
   verify       check signature and contents of the bundle; changes nothing

@@ -159,11 +159,11 @@ def decide_site(answers: Answers, index: Index, before: Site | None, local: Sequ
         raise UsageError("--role is missing", hint="--role head on one node, --role worker on the others")
     nodes = answers.nodes or (before.nodes if before else ())
     _check_nodes(nodes, index)
+    _check_backend(nodes, index)
     if role == "worker" and index.cluster.nodes == 1:
         raise UsageError("--role worker: the bundle is for one node", hint="--role head makes all of the cluster")
-    node_ip = _node_ip(answers, before, nodes, local)
-    head = _head(role, node_ip, answers, before, nodes)
-    _check_backend(nodes, index)
+    node_ip = _node_ip(answers, before, nodes, index, local)
+    head = _head(role, node_ip, answers, before, nodes, index)
     overrides = _overrides(answers, before)
     data_dir = answers.data_dir or (before.data_dir if before else MODELS)
     _check_data_dir(data_dir)
@@ -193,10 +193,27 @@ def _check_nodes(nodes: tuple[str, ...], index: Index) -> None:
     if len(set(nodes)) != len(nodes):
         raise UsageError("--nodes: an address stands twice", hint="every node has an address of its own")
     if nodes and len(nodes) != index.cluster.nodes:
-        raise UsageError(f"--nodes: {len(nodes)} addresses, but the bundle is for {index.cluster.nodes} nodes")
+        told = "1 address" if len(nodes) == 1 else f"{len(nodes)} addresses"
+        wanted = "one node" if index.cluster.nodes == 1 else f"{index.cluster.nodes} nodes"
+        raise UsageError(f"--nodes: {told}, but the bundle is for {wanted}", hint=_nodes_hint(index))
 
 
-def _node_ip(answers: Answers, before: Site | None, nodes: tuple[str, ...], local: Sequence[Address]) -> str:
+def _nodes_hint(index: Index) -> str:
+    if index.cluster.nodes == 1:
+        return "--node-ip IP names the only node"
+    return f"--nodes takes the addresses of all {index.cluster.nodes} nodes, head first"
+
+
+def _settled_by_nodes(index: Index, hint: str) -> str:
+    """A list of all nodes tells a node itself and its head at once: where there are several, that comes first."""
+    if index.cluster.nodes == 1:
+        return hint
+    return f"--nodes IP,IP,... settles it: the addresses of all {index.cluster.nodes} nodes, head first; or {hint}"
+
+
+def _node_ip(
+    answers: Answers, before: Site | None, nodes: tuple[str, ...], index: Index, local: Sequence[Address]
+) -> str:
     here = {address.ip for address in local}
     listed = [ip for ip in nodes if ip in here]
     node_ip = answers.node_ip or (before.node_ip if before else "") or (listed[0] if len(listed) == 1 else "")
@@ -207,7 +224,9 @@ def _node_ip(answers: Answers, before: Site | None, nodes: tuple[str, ...], loca
             hint=f"addresses of this node: {choice}; the list is the same on every node, and each stands in it",
         )
     if not node_ip:
-        raise UsageError("--node-ip is missing", hint=f"addresses of this node: {choice}")
+        here_are = f"addresses of this node: {choice}"
+        hint = here_are if nodes else _settled_by_nodes(index, f"--node-ip IP; {here_are}")
+        raise UsageError("--node-ip is missing", hint=hint)
     if not is_node_address(node_ip) or node_ip not in here:
         raise UsageError(
             f"--node-ip: {printable(node_ip)!r} is on no interface of this node",
@@ -218,7 +237,7 @@ def _node_ip(answers: Answers, before: Site | None, nodes: tuple[str, ...], loca
     return node_ip
 
 
-def _head(role: str, node_ip: str, answers: Answers, before: Site | None, nodes: tuple[str, ...]) -> str:
+def _head(role: str, node_ip: str, answers: Answers, before: Site | None, nodes: tuple[str, ...], index: Index) -> str:
     remembered = before.head if before is not None and before.role == role else ""
     told = answers.head or (nodes[0] if nodes else "") or remembered
     if answers.head and nodes and answers.head != nodes[0]:
@@ -228,7 +247,7 @@ def _head(role: str, node_ip: str, answers: Answers, before: Site | None, nodes:
             raise UsageError(f"this node is {node_ip}, but the head is {told}", hint="use --role worker here")
         return node_ip
     if not told:
-        raise UsageError("--head is missing", hint="--head IP names the head node's address")
+        raise UsageError("--head is missing", hint=_settled_by_nodes(index, "--head IP, the head node's address"))
     if not is_node_address(told):
         raise UsageError(f"--head: {printable(told)!r} is not the IPv4 address of a node")
     if told == node_ip and answers.head:

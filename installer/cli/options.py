@@ -109,8 +109,10 @@ def ignore_option(command: _Command) -> _Command:
 
 
 def output_options(command: _Command) -> _Command:
-    command = click.option("-q", "--quiet", is_flag=True, help="Print errors only, no warnings either.")(command)
-    return click.option("--no-progress", is_flag=True, help="Print lines in place of a progress bar.")(command)
+    command = click.option(
+        "-q", "--quiet", is_flag=True, help="Print errors alone: no results, no warnings, and not how it goes."
+    )(command)
+    return click.option("--no-progress", is_flag=True, help="Print no bars, but lines that say how far it is.")(command)
 
 
 def typed_answers(options: dict[str, Any]) -> Answers:

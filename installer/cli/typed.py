@@ -12,6 +12,7 @@ import click
 
 from installer.node import Node
 from installer.node.paths import PROGRAM
+from installer.peers.findings import LISTEN_THERE
 from installer.survey import Survey
 
 # The launcher's and our names for the path by which it was started, and for what was typed behind --bundle.
@@ -19,6 +20,9 @@ LAUNCHER_VARIABLE = "VLLM_AIRGAP_LAUNCHER"
 BUNDLE_VARIABLE = "VLLM_AIRGAP_BUNDLE"
 # The node's place, whom it believes, what may be ignored. How one run was to go (--dry-run) holds for that run alone.
 CARRIED = frozenset("role node_ip head nodes data_dir overrides ignored keys fingerprints first_use".split())
+# Of these, what holds on the other nodes too, while they listen.
+_ELSEWHERE = CARRIED - {"role", "node_ip", "head", "ignored"}
+_ANCHORS = {"--trusted-key", "--fingerprint", "--trust-on-first-use"}
 HELP = ["-h", "--help"]  # click remembers with each command what it was asked for first
 _ITSELF = "install"  # the command that a launcher needs no word for
 _NAMED = re.compile(
@@ -38,12 +42,24 @@ class Typed:
 
     def fitting(self, hint: str, node: Node) -> str:
         """``hint``, in words that work on ``node`` as it is now."""
-        return hint if node.at(PROGRAM).exists() else _NAMED.sub(self._by_launcher, hint)
+        told = hint.replace(LISTEN_THERE, self._listening_there())
+        return told if node.at(PROGRAM).exists() else _NAMED.sub(self._by_launcher, told)
 
     def fitted(self, seen: Survey, node: Node) -> Survey:
         """The same with the fix of each finding."""
         findings = tuple(replace(found, fix=self.fitting(found.fix, node)) for found in seen.report.findings)
         return replace(seen, report=replace(seen.report, findings=findings))
+
+    def _listening_there(self) -> str:
+        """On the other nodes, of which nothing is known but that they are not installed: with what was typed here."""
+        words = self._carried("preflight", "", _ELSEWHERE)
+        if "--nodes" not in words or _ANCHORS.isdisjoint(words):
+            return LISTEN_THERE
+        return shlex.join((*self._started(), "preflight", "--listen", *words))
+
+    def _started(self) -> tuple[str, ...]:
+        place = ("--bundle", self.bundle) if self.bundle else ()
+        return ("sh", self.launcher, *place) if self.launcher else ("sh", "install", "--bundle", "FOLDER")
 
     def _by_launcher(self, named: re.Match[str]) -> str:
         command, wants_help = named["command"] or _ITSELF, "--help" in named[0]
@@ -53,7 +69,7 @@ class Typed:
         words = ("sh", self.launcher or "install", *place, *((command,) if command != _ITSELF else ()))
         return shlex.join((*words, "--help") if wants_help else (*words, *self._carried(command, named["said"])))
 
-    def _carried(self, command: str, said: str) -> tuple[str, ...]:
+    def _carried(self, command: str, said: str, names: frozenset[str] = CARRIED) -> tuple[str, ...]:
         """The options typed now that ``command`` takes too: until the program is installed nothing remembers them.
 
         Without those that the hint has ``said`` anew.
@@ -61,7 +77,7 @@ class Typed:
         typed, wanted = self.commands.get(self.arguments[0] if self.arguments else ""), self.commands.get(command)
         if typed is None or wanted is None:
             return ()
-        taken = CARRIED.intersection(parameter.name for parameter in wanted.params)
+        taken = names.intersection(parameter.name for parameter in wanted.params)
         try:
             values, _, _ = typed.make_parser(click.Context(typed, help_option_names=HELP)).parse_args(
                 list(self.arguments[1:])

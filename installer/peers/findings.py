@@ -10,9 +10,10 @@ from installer.peers.probe import Probe, probe_all
 from installer.peers.words import blocked_now, not_probed, remedy
 from installer.preflight.finding import Finding, problem, warning
 
+# What to type on another node; whoever knows what was typed on this one says it with those words.
+LISTEN_THERE = "sh install --bundle FOLDER preflight --listen --nodes IP,IP,... --trusted-key FILE"
 _LISTEN = (
-    "on each of them: sh install --bundle FOLDER preflight --listen --nodes IP,IP,... --trusted-key FILE "
-    "(where it is installed: systemctl start vllm-airgap-node); then this here again"
+    f"on each of them: {LISTEN_THERE} (where it is installed: systemctl start vllm-airgap-node); then this here again"
 )
 
 

@@ -140,6 +140,13 @@ def test_a_command_behind_its_options_is_answered_by_where_it_belongs(run: Run, 
     assert hint == f"hint: the command comes first: sh install --bundle FOLDER {command} --trusted-key {key}"
 
 
+def test_install_behind_its_options_is_answered_by_leaving_it_out(run: Run) -> None:
+    ended = run("install", "/media/stick", "--role", "head", "install")
+    error, hint = ended.err.splitlines()
+    assert (ended.code, error) == (2, "error: Got unexpected extra argument (install).")
+    assert hint == "hint: install is what it does without a word: leave that one out"
+
+
 @pytest.mark.parametrize(
     ("option", "value", "error"),
     [

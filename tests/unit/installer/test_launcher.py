@@ -136,7 +136,11 @@ def test_it_installs_the_bundle_that_it_lies_in(stick: Stick) -> None:
         (("--bundle", "@", "preflight", "-o", "json"), ["preflight", "@", "-o", "json"]),
         (("--role", "head", "verify"), ["install", "here", "--role", "head", "verify"]),
         (("--trusted-key", "verify", "-y"), ["install", "here", "--trusted-key", "verify", "-y"]),
-        (("install",), ["install", "here", "install"]),
+        (("install",), ["install", "here"]),
+        (("install", "--role", "head"), ["install", "here", "--role", "head"]),
+        (("install", "preflight"), ["install", "here", "preflight"]),
+        (("verify", "install"), ["verify", "here", "install"]),
+        (("preflight", "--bundle", "@", "install"), ["preflight", "@", "install"]),
         (("--help",), ["install", "here", "--help"]),
     ],
 )
@@ -212,7 +216,8 @@ def test_a_copy_that_is_told_no_bundle_asks_for_it(stick: Stick, tmp_path: Path)
     copy = shutil.copy(stick.launcher, str(tmp_path / "root/install"))
     done = stick.run("--role", "head", launcher=copy)
     hint = f"hint: name the folder that holds install and SHA256SUMS: sh {copy} --bundle FOLDER ...\n"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: no bundle in {tmp_path}/root\n{hint}")
+    error = f"error: {tmp_path}/root: no bundle is in this folder\n"
+    assert (done.returncode, done.stdout, done.stderr) == (7, "", f"{error}{hint}")
 
 
 @pytest.mark.parametrize("typed", [("--help",), ("-h",), ("preflight", "--help"), ("verify", "-h", "-q")])
@@ -230,10 +235,17 @@ def test_help_needs_no_bundle(stick: Stick, tmp_path: Path, typed: tuple[str, ..
     assert f"There is no whole one in {tmp_path / 'root' if place == 'beside it' else place}.\n" in done.stdout
 
 
-def test_what_is_no_bundle_is_not_authentic(stick: Stick) -> None:
-    done = stick.run("verify", "--bundle", str(stick.temporary))
-    assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith(f"error: {stick.temporary}: not a bundle, or not whole\nhint: name the folder that ")
+@pytest.mark.parametrize("command", [(), ("install",), ("preflight",), ("verify",)])
+@pytest.mark.parametrize("folder", ["empty", "gone"])
+def test_a_folder_without_a_bundle_is_a_problem_of_the_environment_for_every_command(
+    stick: Stick, command: tuple[str, ...], folder: str
+) -> None:
+    (stick.temporary / "empty").mkdir()
+    done = stick.run(*command, "--bundle", str(stick.temporary / folder))
+    assert (done.returncode, done.stdout) == (7, "")
+    error, hint = done.stderr.splitlines()
+    assert error.startswith(f"error: {stick.temporary / folder}: ")
+    assert hint.startswith("hint: name the folder that ")
 
 
 def test_a_bundle_without_its_runtime_is_damaged(stick: Stick) -> None:
@@ -254,7 +266,8 @@ def test_a_folder_that_is_not_there_is_a_problem_of_the_environment(stick: Stick
 @pytest.mark.parametrize("typed", [("--bundle",), ("--bundle", ""), ("--bundle=",)])
 def test_bundle_needs_a_folder(stick: Stick, typed: tuple[str, ...]) -> None:
     done = stick.run("--role", "head", *typed)
-    assert (done.returncode, done.stderr) == (2, "error: --bundle: needs a folder\n")
+    hint = f"hint: name the folder that holds install and SHA256SUMS: sh {stick.launcher} --bundle FOLDER ...\n"
+    assert (done.returncode, done.stderr) == (2, f"error: --bundle: needs a folder\n{hint}")
 
 
 def test_a_temporary_folder_that_is_not_there_is_left_for_the_next(stick: Stick, tmp_path: Path) -> None:

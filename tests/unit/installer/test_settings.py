@@ -57,7 +57,7 @@ REFUSED = [
     (Answers(role="head", nodes=("10.0.0.1", "node2")), "--nodes: 'node2' is not the IPv4 address of a node"),
     (Answers(role="head", nodes=("10.0.0.1", "")), "--nodes: '' is not the IPv4 address of a node"),
     (Answers(role="head", nodes=("10.0.0.1", "10.0.0.1")), "--nodes: an address stands twice"),
-    (Answers(role="head", nodes=("10.0.0.1",)), "--nodes: 1 addresses, but the bundle is for 2 nodes"),
+    (Answers(role="head", nodes=("10.0.0.1",)), "--nodes: 1 address, but the bundle is for 2 nodes"),
     (Answers(role="head", nodes=(*NODES, "10.0.0.3")), "--nodes: 3 addresses, but the bundle is for 2 nodes"),
     (Answers(role="head", nodes=("10.0.0.2", "10.0.0.1")), "this node is 10.0.0.1, but the head is 10.0.0.2"),
     (Answers(role="head", node_ip="10.0.0.1", head="10.0.0.2"), "this node is 10.0.0.1, but the head is 10.0.0.2"),
@@ -93,9 +93,36 @@ def test_options_that_are_wrong_for_reasons_of_their_own_are_told_together(index
 
 
 def test_the_hint_names_the_addresses_that_could_be_meant(index: Index) -> None:
+    local = (*LOCAL, Address("ib0", "192.168.0.1"))
+    of_one = hint_of(Answers(role="head"), of_one_node(index), local)
+    assert of_one == "--node-ip IP; addresses of this node: 10.0.0.1, 192.168.0.1"
+    two_here = hint_of(Answers(role="head", nodes=("10.0.0.1", "192.168.0.1")), index, local)
+    assert two_here == "addresses of this node: 10.0.0.1, 192.168.0.1"
+
+
+@pytest.mark.parametrize(
+    ("answers", "else_typed"),
+    [
+        (Answers(role="head"), "--node-ip IP; addresses of this node: 10.0.0.1"),
+        (Answers(role="worker"), "--node-ip IP; addresses of this node: 10.0.0.1"),
+        (Answers(role="worker", node_ip="10.0.0.1"), "--head IP, the head node's address"),
+    ],
+)
+def test_the_list_of_nodes_is_named_first_where_it_settles_all(index: Index, answers: Answers, else_typed: str) -> None:
+    settled = "--nodes IP,IP,... settles it: the addresses of all 2 nodes, head first; or "
+    assert hint_of(answers, index, LOCAL) == settled + else_typed
+
+
+def test_a_list_of_another_length_is_answered_by_what_it_must_have(index: Index) -> None:
+    hint = "--nodes takes the addresses of all 2 nodes, head first"
+    assert hint_of(Answers(role="head", nodes=("10.0.0.1",)), index, LOCAL) == hint
+    assert hint_of(HEAD, of_one_node(index), LOCAL) == "--node-ip IP names the only node"
+
+
+def hint_of(answers: Answers, index: Index, local: tuple[Address, ...]) -> str:
     with pytest.raises(UsageError) as caught:
-        decide_site(Answers(role="head"), index, None, (*LOCAL, Address("ib0", "192.168.0.1")))
-    assert caught.value.hint == "addresses of this node: 10.0.0.1, 192.168.0.1"
+        decide_site(answers, index, None, local)
+    return caught.value.hint
 
 
 def test_every_rank_of_an_mp_cluster_must_be_known(index: Index) -> None:

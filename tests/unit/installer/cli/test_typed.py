@@ -10,6 +10,7 @@ from installer.cli import main_group
 from installer.cli.options import anchor_options, ignore_option, place_options
 from installer.cli.typed import CARRIED, HELP, Typed
 from installer.node.paths import PROGRAM
+from installer.peers.findings import LISTEN_THERE
 from installer.preflight.finding import problem
 from installer.survey import survey
 from tests.fakes.bundle import MadeBundle
@@ -120,6 +121,25 @@ def test_all_that_says_place_and_anchor_is_carried() -> None:
         pass
 
     assert frozenset(option.name for option in click.command()(nothing).params) == CARRIED
+
+
+LISTENING = f"on each of them: {LISTEN_THERE} (where it is installed: systemctl start vllm-airgap-node)"
+
+
+def test_the_other_nodes_are_told_to_listen_with_what_was_typed_here(node: FakeNode) -> None:
+    own = ("--node-ip", "10.0.0.1", "--ignore-preflight", "shm", "-o", "json")
+    typed = replace(COPY, arguments=("preflight", "/media/stick", *own, *OPTIONS))
+    options = "--nodes 10.0.0.1,10.0.0.2 --set port=9000 --trusted-key /root/release.pub"
+    there = f"sh /root/install --bundle /media/stick preflight --listen {options}"
+    for _ in ("before the install", "after it, for they may have none"):
+        assert typed.fitting(LISTENING, node) == LISTENING.replace(LISTEN_THERE, there)
+        node.place(PROGRAM, b"")
+
+
+@pytest.mark.parametrize("typed", [("--trusted-key", "release.pub"), ("--nodes", "10.0.0.1,10.0.0.2"), ()])
+def test_who_listens_is_told_by_words_that_stand_for_what_was_not_typed(node: FakeNode, typed: tuple[str, ...]) -> None:
+    looked = replace(COPY, arguments=("preflight", "/media/stick", *typed))
+    assert looked.fitting(LISTENING, node) == LISTENING
 
 
 def test_wrong_options_are_not_carried(node: FakeNode) -> None:
