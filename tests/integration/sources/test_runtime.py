@@ -166,7 +166,8 @@ def test_it_runs_where_there_is_only_glibc(bare_root: Path) -> None:
 
 def test_the_program_is_started_by_its_folder(runtime: Path) -> None:
     shutil.copytree(runtime / "program", changed := runtime.parent / "program-changed", dirs_exist_ok=True)
-    (changed / "installer/cli").mkdir(exist_ok=True)
+    shutil.rmtree(changed / "installer/cli")  # with its compiled files, which Python takes as they are
+    (changed / "installer/cli").mkdir()
     (changed / "installer/cli/__init__.py").write_text(
         "import sys\ndef main(): print('main', sys.argv[1:]); return 6\n"
     )
