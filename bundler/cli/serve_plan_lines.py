@@ -7,6 +7,7 @@ from bundler.serve_verdict import needs_weights, telling_way
 from installer.hardware.gpu_sets import GIB
 from installer.hardware.parallel import Split
 from installer.hardware.ranges import Range
+from installer.hardware.releases import dotted
 from installer.hardware.serve_plan import DOES_NOT_FIT, Option, ServePlan, Subject
 from installer.hardware.serve_words import arithmetic, settings_to_try, why_best
 
@@ -110,7 +111,7 @@ def document_of(plan: ServePlan, own: Option) -> dict[str, object]:
             "name": subject.gpus.name,
             "usable_bytes": subject.gpus.usable.document(),
         },
-        "vllm": ".".join(map(str, subject.serving.vllm)),
+        "vllm": dotted(subject.serving.vllm),
         "utilization": f"{subject.serving.utilization:.2f}",
         "length": subject.length,
         "model": subject.shape.document(),

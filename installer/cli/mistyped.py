@@ -5,10 +5,10 @@ from difflib import get_close_matches
 
 import click
 
+from installer.cli.typed import ITSELF
 from installer.errors import UsageError, printable
 from installer.preflight import CHECKS, IGNORABLE, MISFITS
 
-_ITSELF = "install"
 _LAUNCHED = ("preflight", "verify")  # the commands that a launcher knows by a word
 
 
@@ -20,8 +20,8 @@ class LaunchedCommand(click.Command):
         rest = super().parse_args(ctx, args)
         if rest:
             what = f"Got unexpected extra argument ({' '.join(rest)})."
-            if rest[0] == _ITSELF:
-                raise UsageError(what, hint=f"{_ITSELF} is what it does without a word: leave that one out")
+            if rest[0] == ITSELF:
+                raise UsageError(what, hint=f"{ITSELF} is what it does without a word: leave that one out")
             if rest[0] in _LAUNCHED:
                 raise UsageError(what, hint=f"the command comes first: vllm-airgap {rest[0]} BUNDLE")
             ctx.fail(f"{what}{_did_you_mean(rest[0], _LAUNCHED)}")

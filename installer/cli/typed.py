@@ -24,7 +24,7 @@ CARRIED = frozenset("role node_ip head nodes data_dir overrides ignored keys fin
 _ELSEWHERE = CARRIED - {"role", "node_ip", "head", "ignored"}
 _ANCHORS = {"--trusted-key", "--fingerprint", "--trust-on-first-use"}
 HELP = ["-h", "--help"]  # click remembers with each command what it was asked for first
-_ITSELF = "install"  # the command that a launcher needs no word for
+ITSELF = "install"  # the command that a launcher needs no word for
 _NAMED = re.compile(
     r"(?<![\w/.-])vllm-airgap (?:(?P<command>install|preflight|verify)(?: BUNDLE)?(?: --help)?|--help)(?![\w-])"
     r"(?=(?P<said>(?: --[a-z-]+ \S+)*))"
@@ -62,11 +62,11 @@ class Typed:
         return ("sh", self.launcher, *place) if self.launcher else ("sh", "install", "--bundle", "FOLDER")
 
     def _by_launcher(self, named: re.Match[str]) -> str:
-        command, wants_help = named["command"] or _ITSELF, "--help" in named[0]
+        command, wants_help = named["command"] or ITSELF, "--help" in named[0]
         place = ("--bundle", self.bundle) if self.bundle else ()
         if not self.launcher and not wants_help:
             place = ("--bundle", "FOLDER")
-        words = ("sh", self.launcher or "install", *place, *((command,) if command != _ITSELF else ()))
+        words = ("sh", self.launcher or "install", *place, *((command,) if command != ITSELF else ()))
         return shlex.join((*words, "--help") if wants_help else (*words, *self._carried(command, named["said"])))
 
     def _carried(self, command: str, said: str, names: frozenset[str] = CARRIED) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from installer.sight import Sight
 
 # 0A is TCP_LISTEN of the kernel's tcp_states.h.
 _LISTENING: Final = re.compile(r"^ *\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) \S+ 0A ", re.MULTILINE)
+EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104  # as a listener's
 _LINK: Final = re.compile(r"\d+:\s+(\S+?)(?:@\S+)?:\s+<(\S*)>.*?\bmtu (\d+)")
 
 
@@ -28,7 +29,7 @@ class Interface:
 
 @dataclass(frozen=True)
 class Listener:
-    """A TCP port on which somebody listens; ``address`` "0.0.0.0" and "::" are every address."""
+    """A TCP port on which somebody listens; ``address`` may be one of EVERY_ADDRESS."""
 
     address: str
     port: int

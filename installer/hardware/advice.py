@@ -13,7 +13,7 @@ from installer.hardware.capabilities import (
     needed_capability,
 )
 from installer.hardware.gpu_sets import GpuSet
-from installer.hardware.releases import Release
+from installer.hardware.releases import Release, dotted
 from installer.hardware.serving import Serving
 from installer.index.gpus import Capability
 from installer.index.model_shape import ModelShape
@@ -43,7 +43,7 @@ def newer_kernel(kernel: str, vllm: Release, capability: Capability) -> str:
     if "marlin" in kernel:
         return f"leave --quantization out, or take {_MARLIN_ON_TURING}"
     since = enough_since(kernel, capability)
-    newer = f"take an image from v{_dotted(since)} on, or " if since and since > vllm else "take "
+    newer = f"take an image from v{dotted(since)} on, or " if since and since > vllm else "take "
     return f"{newer}another model"
 
 
@@ -57,12 +57,12 @@ def advice_on(shape: ModelShape, serving: Serving, gpus: GpuSet) -> Iterator[Adv
 def _dtype(shape: ModelShape, serving: Serving, gpus: GpuSet) -> Iterator[Advice]:
     if gpus.capability >= BFLOAT16 or "bfloat16" not in (serving.dtype, shape.dtype):
         return
-    what = f"{gpus.name} has no bfloat16: it has compute capability {_dotted(gpus.capability)}, 8.0 is needed"
+    what = f"{gpus.name} has no bfloat16: it has compute capability {dotted(gpus.capability)}, 8.0 is needed"
     fix = "serve.args: [--dtype, half]"
     if computed_dtype(serving.dtype, shape.dtype, serving.vllm, gpus.capability) is None:
         yield Advice("bfloat16-gpu", what, fix, is_refusal=True)
     elif serving.dtype in {"", "auto"}:
-        yield Advice("bfloat16-gpu", f"{what}; vLLM {_dotted(serving.vllm)} takes float16 by itself", fix)
+        yield Advice("bfloat16-gpu", f"{what}; vLLM {dotted(serving.vllm)} takes float16 by itself", fix)
 
 
 def _quantization(shape: ModelShape, serving: Serving, gpus: GpuSet) -> Iterator[Advice]:
@@ -71,15 +71,15 @@ def _quantization(shape: ModelShape, serving: Serving, gpus: GpuSet) -> Iterator
     if least and gpus.capability < least:
         yield Advice(
             "quantization-gpu",
-            f"{kernel} needs compute capability {_dotted(least)} in vLLM {_dotted(serving.vllm)}, and "
-            f"{gpus.name} has {_dotted(gpus.capability)}",
+            f"{kernel} needs compute capability {dotted(least)} in vLLM {dotted(serving.vllm)}, and "
+            f"{gpus.name} has {dotted(gpus.capability)}",
             newer_kernel(kernel, serving.vllm, gpus.capability),
             is_refusal=True,
         )
     if kernel in REMOVED and serving.vllm >= REMOVED[kernel]:
         yield Advice(
             "quantization-removed",
-            f"vLLM {_dotted(serving.vllm)} no longer has {kernel}",
+            f"vLLM {dotted(serving.vllm)} no longer has {kernel}",
             "take an older image",
             is_refusal=True,
         )
@@ -92,8 +92,8 @@ def _too_new(shape: ModelShape, serving: Serving, gpus: GpuSet) -> Iterator[Advi
     if above and gpus.capability >= above:
         yield Advice(
             "quantization-too-new-gpu",
-            f"{kernel} has no kernel from compute capability {_dotted(above)} on, and {gpus.name} has "
-            f'{_dotted(gpus.capability)}: vLLM ends in its first forward pass with "Int8 not supported on SM"',
+            f"{kernel} has no kernel from compute capability {dotted(above)} on, and {gpus.name} has "
+            f'{dotted(gpus.capability)}: vLLM ends in its first forward pass with "Int8 not supported on SM"',
             "take the model in FP8",
         )
 
@@ -107,7 +107,3 @@ def _marks(shape: ModelShape, serving: Serving, gpus: GpuSet) -> Iterator[Advice
             f'on {gpus.name} the 4-bit gptq kernel answers prompts of up to 50 tokens with "!!!!" (vllm#10656)',
             f"take {_MARLIN_ON_TURING}; or an AWQ model; or ask with longer prompts only",
         )
-
-
-def _dotted(numbers: Release | Capability) -> str:
-    return ".".join(map(str, numbers))

@@ -5,7 +5,8 @@ Sources: NVIDIA's CUDA compatibility guide; nvidia-container-toolkit#906, #1055,
 
 from collections.abc import Mapping
 
-from installer.hardware.releases import Release, release
+from installer.hardware.releases import Release, dotted, release
+from installer.hardware.serving import is_on
 
 _GEFORCE = ("geforce", "geforcertx", "titan", "titanrtx")
 _WORKSTATION = ("quadro", "quadrortx", "nvidiartx")
@@ -31,7 +32,7 @@ def is_geforce(brand: str) -> bool:
 
 def tells_vllm(environment: Mapping[str, str]) -> bool:
     """Whether a container with these variables has its vLLM use cuda-compat."""
-    return environment.get(_VLLMS_WORD, "").strip().lower() in {"1", "true"}
+    return is_on(environment, _VLLMS_WORD)
 
 
 def forward_needs(brand: str, toolkit: str, vllm: str, *, is_told: bool) -> tuple[str, ...]:
@@ -47,7 +48,7 @@ def forward_lack(toolkit: str, vllm: str, *, is_told: bool) -> str:
         return ""
     if by and by >= _VLLM_ALWAYS:
         return _vllms_need(by, is_told=is_told)
-    return f"toolkit {_text(found)} leaves the image's cuda-compat out: install 1.17.8 or newer"
+    return f"toolkit {dotted(found)} leaves the image's cuda-compat out: install 1.17.8 or newer"
 
 
 def minor_version_needs(brand: str) -> tuple[str, ...]:
@@ -71,7 +72,3 @@ def _library_doubt(toolkit: str, vllm: str, *, is_told: bool) -> str:
 def _vllms_need(by: Release, *, is_told: bool) -> str:
     """What its image needs to use cuda-compat whatever the toolkit does."""
     return _TELL_VLLM if by >= _VLLM_WHEN_TOLD and not is_told else ""
-
-
-def _text(version: Release) -> str:
-    return ".".join(map(str, version))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from installer.hardware.experts import expert_step
-from installer.hardware.releases import Release
+from installer.hardware.releases import Release, dotted
 from installer.index.model_shape import ModelShape
 
 _VOCABULARY_PADDING = 64  # vLLM's DEFAULT_VOCAB_PADDING_SIZE
@@ -65,7 +65,7 @@ def doubt(shape: ModelShape, split: Split, cutting: Cutting) -> str:
     share = _expert_share(shape, cutting)
     if share is None or share.is_known or share.fits(split.tp):
         return ""
-    vllm = ".".join(map(str, cutting.vllm)) if cutting.vllm else "an unknown release"
+    vllm = dotted(cutting.vllm) if cutting.vllm else "an unknown release"
     return f"{share.sum(split.tp)}: whether {cutting.kernel} of vLLM {vllm} can cut it so is not known"
 
 

@@ -113,9 +113,14 @@ def serving_of(serve: ServeSettings, env: Mapping[str, str], vllm: Release) -> S
     )
 
 
+def is_on(env: Mapping[str, str], switch: str) -> bool:
+    """As vLLM reads its own variables (envs.py)."""
+    return env.get(switch, "").strip().lower() in {"1", "true"}
+
+
 def may_exceed(args: Sequence[str], env: Mapping[str, str]) -> bool:
     """Whether requests may be longer than config.json says that the model was made for."""
-    return bool(_stretched(args)) or env.get(_MAY_EXCEED, "").strip().lower() in {"1", "true"}
+    return bool(_stretched(args)) or is_on(env, _MAY_EXCEED)
 
 
 def keeps_experts_whole(args: Sequence[str]) -> bool:

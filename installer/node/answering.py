@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from threading import Lock, Thread
 
-from installer.node.calls import RESET
+from installer.node.calls import turn_away
 
 # The question without its end of line, and the address it came from; what is opened for an answer ends with it.
 Answer = Callable[[bytes, str], AbstractContextManager[bytes]]
@@ -45,8 +45,7 @@ def _take_one(door: socket.socket, calls: "_Calls") -> None:
         time.sleep(_LOOK_UP)
         return
     if not calls.begin(call, source):
-        call.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        call.close()
+        turn_away(call)
 
 
 class _Calls:

@@ -14,8 +14,7 @@ from threading import Thread
 OPEN, REFUSED, REJECTED, SILENT, BROKEN, LATE = "open", "refused", "rejected", "silent", "broken", "late"
 _REJECTIONS = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM)  # what ICMP becomes, connect(2)
 _CONNECT_SECONDS = 1.2  # Linux sends a lost SYN again after 1 s
-# SO_LINGER: whoever is turned away leaves no TIME_WAIT behind, in which nobody else could have the port.
-RESET = struct.pack("ii", 1, 0)
+_RESET = struct.pack("ii", 1, 0)  # as SO_LINGER
 _KNOCKS = 128  # at the same moment; older kernels allow no more (net.core.somaxconn)
 _AT_ONCE = 16  # knocks
 _BREATH = 0.05  # seconds, so that what fails again and again takes no whole core
@@ -137,8 +136,13 @@ def _hang_up(door: socket.socket) -> None:
     except OSError:  # gone again, or no descriptor is left
         time.sleep(_BREATH)
         return
+    turn_away(call)
+
+
+def turn_away(call: socket.socket) -> None:
+    """No TIME_WAIT is left behind, in which nobody else could have the port."""
     with call:
-        call.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        call.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
 
 def _door_at(ip: str, port: int) -> socket.socket | None:

@@ -5,14 +5,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
-from installer.facts.network import listeners
+from installer.facts.network import EVERY_ADDRESS, listeners
 from installer.index.cluster_ports import named_ports, probed_ports, some_worker_ports
 from installer.index.settings import FIXED_PORTS
 from installer.node import Node
 from installer.settings import NodeConfig
 from installer.systemd import CLUSTER_UNITS, is_at_work
 
-_EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  # as a listener's
 _FREE = 3  # ports that the kernel chooses, as it does for NCCL and Gloo
 
 
@@ -49,7 +48,7 @@ def standing(node: Node, config: NodeConfig) -> Iterator[Doors]:
     next (WorkerPool::GetNextFreePort).
     """
     with _open(node, config, some_worker_ports(config.cluster)) as doors:
-        there = {found.port for found in listeners(node) if found.address in _EVERY_ADDRESS}
+        there = {found.port for found in listeners(node) if found.address in EVERY_ADDRESS}
         named = named_ports(config.cluster, is_head=config.is_head)
         yield Doors((*(port for port in named if port in there), *doors.named), doors.free)
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from installer.facts.docker import Program
+from installer.hardware.releases import dotted
 from installer.preflight.brought import brings
 from installer.preflight.finding import Finding, problem, warning
-from installer.preflight.situation import OUR_BINARIES, Need, Situation, dotted, release_of
+from installer.preflight.situation import OUR_BINARIES, Need, Situation, release_of
 
 # Older ones lack clone3 in their seccomp profile: threads of newer images fail (containerd#6203).
 _LEAST_DOCKER = (20, 10, 10)

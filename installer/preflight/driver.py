@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from installer.hardware.driver_decision import BlockNouveau, Keep, Late, Reboot, Refuse, late
 from installer.hardware.kernels import LAST_BRANCH_FOR_3_10, least_kernel, runs_on_kernel
-from installer.hardware.releases import release
+from installer.hardware.releases import dotted, release
 from installer.hardware.requirements import FORWARD
 from installer.preflight.brought import DRIVER, brings
 from installer.preflight.building import doubtful_tools, lacking_tools
 from installer.preflight.finding import Finding, problem, warning
 from installer.preflight.gpu_driver import coming, decision, serving, verdict
-from installer.preflight.situation import Situation, dotted
+from installer.preflight.situation import Situation
 
 # That keep nouveau out of the next boot, and the packages that they are in.
 _REBUILDERS, _THEIR_PACKAGES = ("dracut", "update-initramfs"), r"dracut|initramfs-tools"

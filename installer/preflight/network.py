@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from installer.facts.network import Listener, NetworkFacts
+from installer.facts.network import EVERY_ADDRESS, Listener, NetworkFacts
 from installer.index.cluster_ports import WORKER_PORTS, named_ports, probed_ports
 from installer.index.settings import PEER_PORT
 from installer.preflight.finding import Finding, problem, warning
@@ -14,7 +14,6 @@ _INSIDE = re.compile(
     r"docker\d+|docker_gwbridge|br-[0-9a-f]{12}|virbr\d+|lxcbr\d+|lxdbr\d+|podman\d+|cni-podman\d+|cni\d+|nerdctl\d+"
     r"|flannel[.\d].*|kube-ipvs\d+|kube-bridge|nodelocaldns|(veth|cali|lxc|tunl|vxlan\.calico).*"
 )
-_EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  # as a listener's
 
 
 def options(at: Situation) -> Iterator[Finding]:
@@ -107,7 +106,7 @@ def ports(at: Situation) -> Iterator[Finding]:
 def _in_the_way(at: Situation, port: int) -> Listener | None:
     there = [found for found in _strange_listeners(at) if found.port == port]
     if port == PEER_PORT:
-        there = [found for found in there if found.address in (*_EVERY_ADDRESS, at.member.node_ip)]
+        there = [found for found in there if found.address in (*EVERY_ADDRESS, at.member.node_ip)]
     return next(iter(there), None)
 
 

@@ -6,12 +6,12 @@ from installer.hardware.capabilities import oldest_capability
 from installer.hardware.model_shape import unknown_cache
 from installer.hardware.node_verdict import NodeVerdict, judge_on_node
 from installer.hardware.parallel import Split, world_refusal
-from installer.hardware.releases import release
+from installer.hardware.releases import dotted, release
 from installer.hardware.serve_plan import DOES_NOT_FIT, PERHAPS
 from installer.hardware.weights import weight_bytes
 from installer.preflight.finding import Finding, problem, warning
 from installer.preflight.gpu_driver import capability, used
-from installer.preflight.situation import Situation, dotted
+from installer.preflight.situation import Situation
 
 _UNKNOWN = (0, 0)
 

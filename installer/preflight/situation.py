@@ -92,7 +92,3 @@ def release_of(version: str) -> tuple[int, ...]:
         if digits != part:
             break
     return tuple(numbers)
-
-
-def dotted(numbers: tuple[int, ...]) -> str:
-    return ".".join(map(str, numbers))
