@@ -22,6 +22,7 @@ _ENVIRONMENT = {
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as a shell says it
+_A_WHILE = 0.5  # seconds of one wait
 _LAST_WORDS = 2  # seconds for what was killed to end
 
 
@@ -59,7 +60,14 @@ def run_in_our_place(command: tuple[str, ...], environment: Mapping[str, str], k
     """
     with _signals_kept() as came, subprocess.Popen(command, env=environment, pass_fds=keeping) as process:
         came.pass_on_to(process)
-        return _shell_code(process.wait())
+        return _shell_code(_end_of(process))
+
+
+def _end_of(process: subprocess.Popen[bytes]) -> int:
+    """By short waits: into one that lasts, a signal may fall asleep that comes just before it."""
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(_A_WHILE)
 
 
 def _shell_code(code: int) -> int:
@@ -75,14 +83,17 @@ class _Signals:
 
     def hear(self, number: int, _frame: FrameType | None) -> None:
         self._numbers.append(number)
-        if self._process is not None:
-            self._process.send_signal(number)
+        self._pass_on()
 
     def pass_on_to(self, process: subprocess.Popen[bytes]) -> None:
-        early = tuple(self._numbers)
         self._process = process
-        for number in early:
-            process.send_signal(number)
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Each once, also where another one comes meanwhile."""
+        with suppress(IndexError):
+            while self._process is not None:
+                self._process.send_signal(self._numbers.pop(0))
 
 
 @contextmanager
